@@ -1,0 +1,1 @@
+//! The Function Compute custom-runtime protocol behind the API of lambda_runtime.

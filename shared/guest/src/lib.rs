@@ -1,0 +1,1 @@
+//! What is run inside an instance, and how its output is read.

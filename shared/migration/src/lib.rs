@@ -1,0 +1,1 @@
+//! The domain, pure: operating systems, paths, checks, policy, the record, decide.

@@ -1,0 +1,1 @@
+//! Tablestore (OTS): the wire protocol and a client over reqwest.

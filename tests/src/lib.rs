@@ -1,0 +1,1 @@
+//! Whole-system tests: real function processes, real guests.
