@@ -1,0 +1,38 @@
+# What every script begins with. Answers are lines "osf<TAB>key<TAB>value"; anything else is noise.
+set -u
+export LC_ALL=C
+DIR=/var/lib/osferry/$MID-$HOP
+
+say() { printf 'osf\t%s\t%s\n' "$1" "$2"; }
+say_lines() { while IFS= read -r line; do [ -z "$line" ] || say "$1" "$line"; done; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+say_os() {
+    say os_id "$(. /etc/os-release && printf %s "${ID-}")"
+    say os_version "$(. /etc/os-release && printf %s "${VERSION_ID-}")"
+    say boot_id "$(cat /proc/sys/kernel/random/boot_id)"
+}
+
+list_packages() {
+    case $ENGINE in
+    distro-sync) rpm -qa --qf '%{NAME}\n' ;;
+    *) dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | awk '$1 == "ii" { print $2 }' ;;
+    esac | sort -u
+}
+
+# Running services; none where nothing like systemd manages them.
+list_services() {
+    have systemctl || return 0
+    systemctl list-units --type=service --state=running --no-legend --plain 2>/dev/null |
+        awk '{ print $1 }' | grep -v -e '^user@' -e '^session-' -e getty -e '^osferry-' | sort -u
+}
+
+# What is wrong with the package database; silent when nothing is.
+package_problems() {
+    case $ENGINE in
+    distro-sync) dnf -q --noplugins check 2>&1 ;;
+    *) dpkg --audit 2>&1; apt-get -qq -o Dir::Cache="${WORK-/tmp}/cache" check 2>&1 ;;
+    esac | head -n 5
+}
+
+tool_is_alive() { [ -s "$DIR/pid" ] && kill -0 "$(cat "$DIR/pid")" 2>/dev/null; }

@@ -1,0 +1,63 @@
+# The migration itself: runs detached from Cloud Assistant's agent, tells its state in state.json.
+mkdir "$DIR/running" 2>/dev/null || exit 0
+echo $$ >"$DIR/pid"
+exec >>"$DIR/log" 2>&1 </dev/null
+cd /
+
+# progress info [code message]
+state() {
+    message=$(printf %s "${4-}" | tail -c 1900 | tr '\n\t' '  ' | tr -d '\000-\037' | sed 's/\\/\\\\/g; s/"/\\"/g')
+    printf '{"Timestamp":%s,"ProgressInfo":"%s","Progress":%s,"ErrorCode":%s,"ErrorMsg":"%s"}\n' \
+        "$(date +%s)" "$2" "$1" "${3-0}" "$message" >"$DIR/state.new"
+    mv "$DIR/state.new" "$DIR/state.json"
+}
+fail() { state "$1" failed 103 "$2: $(tail -n 15 "$DIR/log")"; exit 1; }
+
+run_distro_sync() {
+    state 5 repositories
+    mkdir -p "$DIR/repos"
+    distro_sync_repos "$DIR/repos"
+    distro_sync_transaction >"$DIR/transaction"
+    state 10 packages
+    dnf -y $(distro_sync_options "$DIR/repos") shell "$DIR/transaction" || fail 10 "dnf distro-sync ended with $?"
+    state 90 checking
+    rpm -q alinux-release || fail 90 "alinux-release is not installed"
+    twice=$(rpm -qa --qf '%{NAME}\n' | grep -v -e '^kernel' -e '^gpg-pubkey' | sort | uniq -d | head -n 5)
+    [ -z "$twice" ] || fail 90 "packages are installed twice: $twice"
+    dnf -q --noplugins clean all
+}
+
+run_apt_full_upgrade() {
+    export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l
+    old=$(codename "$FROM") new=$(codename "$TO")
+    state 5 repositories
+    mkdir -p "$DIR/saved"
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+        # Other people's sources are not Debian's releases: they stay as they are.
+        if [ -f "$file" ] && grep -q -E '/debian(-security)?/?( |$)' "$file"; then
+            cp -a "$file" "$DIR/saved/"
+            sed -i -E "/^(deb|Suites)/ s/\\b$old\\b/$new/g" "$file"
+        fi
+    done
+    # Changed configuration files of the person stay.
+    set -- -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
+    apt-get "$@" update || fail 5 "apt-get update ended with $?"
+    state 10 download
+    apt-get "$@" -d full-upgrade || fail 10 "apt-get download ended with $?"
+    state 25 upgrade
+    apt-get "$@" upgrade --without-new-pkgs || fail 25 "apt-get upgrade ended with $?"
+    state 55 full-upgrade
+    apt-get "$@" full-upgrade || fail 55 "apt-get full-upgrade ended with $?"
+    state 90 checking
+    [ "$(. /etc/os-release && echo "$VERSION_ID")" = "$TO" ] || fail 90 "os-release does not say $TO"
+    apt-get -q clean
+}
+
+case $ENGINE in
+distro-sync) run_distro_sync ;;
+*) run_apt_full_upgrade ;;
+esac
+problems=$(package_problems)
+[ -z "$problems" ] || fail 95 "the package database is not consistent: $problems"
+sync
+state 100 succeeded

@@ -1,0 +1,19 @@
+# Waits until the tool has ended, at most $SECONDS_LEFT: its end, or the time, ends this command, and
+# the end of the command is an event.
+until=$(($(date +%s) + SECONDS_LEFT))
+over() { grep -q -e '"Progress":100,' -e '"ErrorCode":[1-9]' "$DIR/state.json" 2>/dev/null; }
+grace=10
+while ! over && [ "$(date +%s)" -lt "$until" ]; do
+    if [ -d "$DIR/running" ] && ! tool_is_alive; then
+        # It may have been between its last words and its end.
+        grace=$((grace - 1))
+        [ "$grace" -gt 0 ] || break
+    fi
+    sleep 0.2
+done
+if over; then say state "$(cat "$DIR/state.json")"; say done yes; exit 0; fi
+[ -s "$DIR/state.json" ] && say state "$(cat "$DIR/state.json")"
+[ "$grace" -gt 0 ] || say died yes
+# Packages done of packages to do, where the package manager counts them.
+say count "$(grep -o -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1)"
+say done yes
