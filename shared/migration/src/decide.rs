@@ -56,6 +56,8 @@ pub enum Effect {
     Request(Stage),
     /// A line of history.
     Note(Step),
+    /// Let go of the instance: another migration of it may begin.
+    Release,
     /// Tell whoever listens.
     Announce(Notice),
 }
@@ -269,6 +271,7 @@ impl Next {
         self.record.progress = None;
         self.record.note.clear();
         self.record.memo = Memo::default();
+        self.effects.push(Effect::Release);
         self.effects.push(Effect::Announce(Notice::Ended(outcome)));
     }
 

@@ -1,0 +1,207 @@
+//! What a stage's own code sees: the job, and commands in the guest.
+
+use std::time::Duration;
+
+use migration::{Cause, Code, CommandRef, Event, Memo, Millis, Record, Stage};
+use openapi::ecs::{Instance, RunCommand};
+
+use crate::cloud::Cloud;
+use crate::fault::Fault;
+
+/// A stage. Its work must stand being done again at any point: find before create, tokens from
+/// (migration, stage, attempt), and nothing destructive that was not asked of the cloud first.
+#[allow(async_fn_in_trait)] // Handlers run on the task that called them; no Send is needed.
+pub trait Act {
+    /// Which.
+    const STAGE: Stage;
+
+    /// Looks, does what is missing, says what it saw.
+    async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault>;
+}
+
+/// One invocation's work on one migration.
+pub struct Job<'a, C> {
+    /// ECS.
+    pub cloud: &'a C,
+    /// The record as it was loaded.
+    pub record: &'a Record,
+    /// What the stage remembers; kept whatever `act` answers.
+    pub memo: Memo,
+    /// The time.
+    pub now: Millis,
+    /// What scripts are told.
+    pub settings: &'a guest::Settings,
+    /// How long an act may wait for what announces no end.
+    pub patience: Duration,
+}
+
+/// How a command is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// On its way or running; its end is an event.
+    Pending,
+    /// It ran.
+    Ran(Output),
+    /// It never ran or was cut off: the agent is down, restarted, or the guest went down. Why.
+    Lost(String),
+}
+
+/// What a command left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Exit code.
+    pub exit_code: i64,
+    /// Standard output and error.
+    pub text: String,
+    /// `t-…`
+    pub invoke_id: String,
+}
+
+impl<'a, C: Cloud> Job<'a, C> {
+    /// The instance, which must exist.
+    pub async fn instance(&self) -> Result<Instance, Fault> {
+        let id = &self.record.instance_id;
+        if let Some(instance) = self.cloud.instance(id).await? {
+            return Ok(instance);
+        }
+        // An empty list also means: not permitted to see it. Only a clear no counts as gone.
+        self.cloud.confirm_instance(id).await?;
+        let text =
+            format!("instance {id} exists, but ecs:DescribeInstances does not list it: is the permission missing?");
+        Err(Cause::transient(Code::Forbidden, text).into())
+    }
+
+    /// The scripts of the hop under way.
+    pub fn scripts(&self) -> Result<guest::Job<'a>, Fault> {
+        let hop = self.record.current_hop().ok_or_else(|| {
+            Cause::permanent(Code::BrokenRecord, format!("migration {} has no hop {}", self.record.id, self.record.hop))
+        })?;
+        Ok(guest::Job { id: &self.record.id, hop_index: self.record.hop, hop, settings: self.settings })
+    }
+
+    /// Runs `script` in the guest once under the name `key`, or asks what became of it. The same key
+    /// is the same invocation, also after a crash: its ClientToken says so.
+    pub async fn command(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
+        let instance_id = &self.record.instance_id;
+        let Some(sent) = self.memo.commands.get(key) else {
+            let request = RunCommand {
+                content: script.to_owned(),
+                name: self.name(key),
+                timeout: Some(timeout_secs),
+                instance_ids: vec![instance_id.clone()],
+                client_token: self.token(key),
+                ..RunCommand::default()
+            };
+            return match self.cloud.run_command(&request).await {
+                Ok(invoke_id) => {
+                    let sent = CommandRef { invoke_id, sent_at: self.now };
+                    self.memo.commands.insert(key.to_owned(), sent);
+                    Ok(Command::Pending)
+                }
+                // Between two boots; an event or the next look comes.
+                Err(error) if matches!(error.code(), "IncorrectInstanceStatus" | "InvalidInstance.NotRunning") => {
+                    Ok(Command::Lost(error.to_string()))
+                }
+                Err(error) => Err(error.into()),
+            };
+        };
+        let invoke_id = sent.invoke_id.clone();
+        let Some(result) = self.cloud.invocation(&invoke_id, instance_id).await? else {
+            return Ok(Command::Pending);
+        };
+        Ok(match result.invocation_status.as_str() {
+            "Pending" | "Scheduled" | "Running" | "Stopping" => Command::Pending,
+            // 194 (reboot) may be reported as either.
+            "Success" | "Failed" if result.exit_code.is_some() && !interrupted(&result.error_code) => {
+                Command::Ran(Output { exit_code: result.exit_code.unwrap_or_default(), text: result.output, invoke_id })
+            }
+            status => {
+                Command::Lost(format!("{key} ({invoke_id}): {status} {} {}", result.error_code, result.error_info))
+            }
+        })
+    }
+
+    /// Like [`Job::command`], for a command that may be lost: it is sent again under the next number, the
+    /// first times at once, then at most every ten seconds.
+    pub async fn persistent_command(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
+        const PAUSE: Millis = 10_000;
+        let name = self.numbered(key);
+        let outcome = self.command(&name, script, timeout_secs).await?;
+        match (&outcome, self.memo.commands.get(&name)) {
+            (Command::Lost(_), Some(sent)) if self.number(key) <= 3 || self.now - sent.sent_at >= PAUSE => {
+                self.command_again(key, script, timeout_secs).await
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    /// Sends a command under the next number, whatever became of the last.
+    pub async fn command_again(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
+        self.memo.commands.remove(&self.numbered(key));
+        self.memo.marks.insert(format!("#{key}"), self.number(key) + 1);
+        self.command(&self.numbered(key), script, timeout_secs).await
+    }
+
+    fn number(&self, key: &str) -> i64 {
+        self.memo.marks.get(&format!("#{key}")).copied().unwrap_or(1)
+    }
+
+    fn numbered(&self, key: &str) -> String {
+        format!("{key}-{}", self.number(key))
+    }
+
+    /// When the stage noted that it did something; None when it has not.
+    pub fn marked(&self, what: &str) -> Option<Millis> {
+        self.memo.marks.get(what).copied()
+    }
+
+    /// Notes that the stage did something.
+    pub fn mark(&mut self, what: &str) {
+        self.memo.marks.insert(what.to_owned(), self.now);
+    }
+
+    /// A resource name that leads back to this migration, hop and stage.
+    pub fn name(&self, what: &str) -> String {
+        let stage = self.record.stage().map_or("ended", Stage::name);
+        self.record.id.name(&format!("{}-{stage}-{what}", self.record.hop))
+    }
+
+    /// A ClientToken (at most 64 ASCII characters): the same for the same work.
+    pub fn token(&self, what: &str) -> String {
+        let stage = self.record.stage().map_or("ended", Stage::name);
+        let mut token = format!("{}-{}-{stage}-{what}", self.record.id, self.record.hop);
+        token.retain(|c| c.is_ascii_graphic());
+        token.truncate(64);
+        token
+    }
+
+    /// What was done is stored, and the stage goes on at once.
+    pub fn proceed(&self, note: impl Into<String>) -> Event {
+        self.wait(0, note)
+    }
+
+    /// Waits for an event, and looks again in `seconds` if it gets lost.
+    pub fn wait(&self, seconds: i64, note: impl Into<String>) -> Event {
+        Event::Waiting { look_at: self.now + seconds * 1000, progress: None, note: note.into() }
+    }
+}
+
+/// Cloud Assistant's codes for a command that did not run to its own end.
+fn interrupted(error_code: &str) -> bool {
+    matches!(
+        error_code,
+        "ExecutionInterrupted" | "ClientNotRunning" | "ClientNotResponse" | "DeliveryTimeout" | "InstanceNotRunning"
+    )
+}
+
+/// Reads a command's output.
+pub(crate) fn output_fault(what: String) -> impl FnOnce(guest::OutputError) -> Fault {
+    move |source| Fault::Output { what, source }
+}
+
+impl Output {
+    /// Reads it with one of guest's readers.
+    pub fn read<T>(&self, read: impl FnOnce(&str) -> Result<T, guest::OutputError>) -> Result<T, Fault> {
+        read(&self.text).map_err(output_fault(format!("command {} ended with {}", self.invoke_id, self.exit_code)))
+    }
+}

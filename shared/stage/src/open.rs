@@ -1,0 +1,54 @@
+//! Opening a migration: one per instance at a time.
+
+use migration::{Effect, MigrationId, Millis, Notice, Record, Stage, State, Step};
+
+use crate::bus::Bus;
+use crate::harness::{Env, StageError, outgoing, publish};
+use crate::records::Records;
+
+/// What came of opening.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// A new migration.
+    New(MigrationId),
+    /// The instance has one under way.
+    Already(MigrationId),
+}
+
+/// Opens `record`'s migration, or finds the one that holds the instance. The lock comes first; when a
+/// crash left a lock without a record, the next to come opens the migration under the lock's id.
+pub async fn open<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    mut record: Record,
+    now: Millis,
+) -> Result<Opened, StageError> {
+    if !env.records.lock(&record.instance_id, &record.id).await? {
+        let Some(holder) = env.records.lock_holder(&record.instance_id).await? else {
+            // Let go of just now; the next scan comes.
+            return Ok(Opened::Already(record.id));
+        };
+        if env.records.load(&holder).await?.is_some() {
+            return Ok(Opened::Already(holder));
+        }
+        record.id = holder;
+    }
+    let step = Step {
+        seq: 0,
+        at: now,
+        state: State::In(Stage::Precheck),
+        what: "opened".into(),
+        cause: None,
+        findings: Vec::new(),
+    };
+    record.steps = 1;
+    let effects =
+        vec![Effect::Note(step), Effect::Request(Stage::Precheck), Effect::Announce(Notice::Entered(Stage::Precheck))];
+    let outbox = outgoing(&record, 0, effects, &env.event_bus, now);
+    if !env.records.create(&record, &outbox, now + 30_000).await? {
+        return Ok(Opened::Already(record.id));
+    }
+    if let Err(error) = publish(env, &record.id, 1, &outbox).await {
+        tracing::warn!(migration_id = %record.id, code = %error.code(), error = %error, "outbox kept for the sweep");
+    }
+    Ok(Opened::New(record.id))
+}
