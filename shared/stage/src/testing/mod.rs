@@ -1,6 +1,8 @@
 //! In-memory doubles of the ports, and the two tables that every stage is put through: each call fails in
 //! turn, and each act is done twice.
 
+mod memory;
+
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,6 +18,8 @@ use openapi::error::{ApiError, ErrorKind};
 
 use crate::act::{Act, Job};
 use crate::cloud::Cloud;
+
+pub use memory::{MemoryBus, MemoryRecords};
 
 /// How a call of [`FakeCloud`] fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,253 @@
+//! Records and a bus in memory.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+use migration::{MigrationId, Millis, Record, Step};
+use openapi::ApiError;
+use openapi::eventbridge::CloudEvent;
+
+use crate::bus::Bus;
+use crate::records::{Due, Lease, Outgoing, Records, RecordsError, Stored};
+use crate::testing::refused;
+
+/// Rows in memory, by the rules of Tablestore's conditions.
+#[derive(Default)]
+pub struct MemoryRecords {
+    rows: RefCell<BTreeMap<MigrationId, Row>>,
+    locks: RefCell<BTreeMap<String, MigrationId>>,
+    history: RefCell<BTreeMap<(MigrationId, u64), Step>>,
+    calls: Cell<u32>,
+    fail: Cell<Option<u32>>,
+}
+
+#[derive(Clone)]
+struct Row {
+    record: String,
+    version: i64,
+    poke: i64,
+    lease: Option<Lease>,
+    outbox: Vec<Outgoing>,
+    outbox_seq: i64,
+    look_at: Option<Millis>,
+    resend_at: Option<Millis>,
+}
+
+impl MemoryRecords {
+    /// Puts a record's row, without lease or outbox.
+    pub fn put(&self, record: &Record) {
+        let row = Row {
+            record: record.to_json(),
+            version: 1,
+            poke: 0,
+            lease: None,
+            outbox: Vec::new(),
+            outbox_seq: 0,
+            look_at: record.look_at,
+            resend_at: None,
+        };
+        self.rows.borrow_mut().insert(record.id.clone(), row);
+    }
+
+    /// Changes the stored form of a record.
+    pub fn raw(&self, id: &MigrationId, change: impl FnOnce(&mut String)) {
+        if let Some(row) = self.rows.borrow_mut().get_mut(id) {
+            change(&mut row.record);
+        }
+    }
+
+    /// The stored form of a record.
+    pub fn json(&self, id: &MigrationId) -> Option<String> {
+        self.rows.borrow().get(id).map(|row| row.record.clone())
+    }
+
+    /// A migration's history, in order.
+    pub fn history(&self, id: &MigrationId) -> Vec<Step> {
+        self.history.borrow().iter().filter(|((of, _), _)| of == id).map(|(_, step)| step.clone()).collect()
+    }
+
+    /// The `nth` call from now (counted from 1) is refused.
+    pub fn fail(&self, nth: u32) {
+        self.fail.set(Some(self.calls.get() + nth));
+    }
+
+    fn call(&self) -> Result<(), RecordsError> {
+        self.calls.set(self.calls.get() + 1);
+        if self.fail.get() == Some(self.calls.get()) {
+            let on = tablestore::error::On { operation: "Test", table: "test".into() };
+            return Err(tablestore::Error::InvalidRequest { on, what: "told to fail".into() }.into());
+        }
+        Ok(())
+    }
+
+    /// Changes a row if `holds`; whether it did.
+    fn change(&self, id: &MigrationId, holds: impl FnOnce(&Row) -> bool, change: impl FnOnce(&mut Row)) -> bool {
+        match self.rows.borrow_mut().get_mut(id) {
+            Some(row) if holds(row) => {
+                change(row);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Records for MemoryRecords {
+    async fn load(&self, id: &MigrationId) -> Result<Option<Stored>, RecordsError> {
+        self.call()?;
+        let Some(row) = self.rows.borrow().get(id).cloned() else { return Ok(None) };
+        let schema = |source| RecordsError::Schema { id: id.clone(), source };
+        Ok(Some(Stored {
+            record: Record::from_json(&row.record).map_err(schema)?,
+            version: row.version,
+            poke: row.poke,
+            lease: row.lease,
+            outbox: row.outbox,
+            outbox_seq: row.outbox_seq,
+        }))
+    }
+
+    async fn create(&self, record: &Record, outbox: &[Outgoing], resend_at: Millis) -> Result<bool, RecordsError> {
+        self.call()?;
+        if self.rows.borrow().contains_key(&record.id) {
+            return Ok(false);
+        }
+        self.put(record);
+        self.change(
+            &record.id,
+            |_| true,
+            |row| {
+                row.outbox = outbox.to_vec();
+                row.outbox_seq = 1;
+                row.resend_at = Some(resend_at);
+            },
+        );
+        Ok(true)
+    }
+
+    async fn acquire(&self, stored: &Stored, lease: &Lease) -> Result<bool, RecordsError> {
+        self.call()?;
+        Ok(self.change(
+            &stored.record.id,
+            |row| row.version == stored.version,
+            |row| {
+                row.version += 1;
+                row.lease = Some(lease.clone());
+            },
+        ))
+    }
+
+    async fn commit(
+        &self,
+        stored: &Stored,
+        holder: &str,
+        record: &Record,
+        outbox: &[Outgoing],
+        resend_at: Millis,
+    ) -> Result<Option<i64>, RecordsError> {
+        self.call()?;
+        let mine = |row: &Row| {
+            row.version == stored.version + 1 && row.lease.as_ref().is_some_and(|lease| lease.holder == holder)
+        };
+        let mut poke = None;
+        self.change(&record.id, mine, |row| {
+            row.record = record.to_json();
+            row.version += 1;
+            row.lease = None;
+            row.look_at = record.look_at;
+            if !outbox.is_empty() {
+                row.outbox = outbox.to_vec();
+                row.outbox_seq = stored.outbox_seq + 1;
+                row.resend_at = Some(resend_at);
+            }
+            poke = Some(row.poke);
+        });
+        Ok(poke)
+    }
+
+    async fn poke(&self, id: &MigrationId) -> Result<(), RecordsError> {
+        self.call()?;
+        self.change(id, |_| true, |row| row.poke += 1);
+        Ok(())
+    }
+
+    async fn sent(&self, id: &MigrationId, seq: i64) -> Result<(), RecordsError> {
+        self.call()?;
+        self.change(
+            id,
+            |row| row.outbox_seq == seq,
+            |row| {
+                row.outbox.clear();
+                row.resend_at = None;
+            },
+        );
+        Ok(())
+    }
+
+    async fn write_history(&self, id: &MigrationId, steps: &[Step]) -> Result<(), RecordsError> {
+        self.call()?;
+        for step in steps {
+            self.history.borrow_mut().insert((id.clone(), step.seq), step.clone());
+        }
+        Ok(())
+    }
+
+    async fn lock_holder(&self, instance_id: &str) -> Result<Option<MigrationId>, RecordsError> {
+        self.call()?;
+        Ok(self.locks.borrow().get(instance_id).cloned())
+    }
+
+    async fn lock(&self, instance_id: &str, id: &MigrationId) -> Result<bool, RecordsError> {
+        self.call()?;
+        let mut locks = self.locks.borrow_mut();
+        let free = !locks.contains_key(instance_id);
+        locks.entry(instance_id.to_owned()).or_insert_with(|| id.clone());
+        Ok(free)
+    }
+
+    async fn unlock(&self, instance_id: &str, id: &MigrationId) -> Result<(), RecordsError> {
+        self.call()?;
+        self.locks.borrow_mut().retain(|instance, holder| instance != instance_id || holder != id);
+        Ok(())
+    }
+
+    async fn due(&self, now: Millis) -> Result<Vec<Due>, RecordsError> {
+        self.call()?;
+        let passed = |at: Option<Millis>| at.is_some_and(|at| at <= now);
+        let rows = self.rows.borrow();
+        let due = rows.iter().filter(|(_, row)| {
+            passed(row.look_at) || passed(row.resend_at) || passed(row.lease.as_ref().map(|lease| lease.until))
+        });
+        Ok(due.map(|(id, row)| Due { id: id.clone(), outbox: passed(row.resend_at) }).collect())
+    }
+}
+
+/// A bus that keeps what it is given.
+#[derive(Default)]
+pub struct MemoryBus {
+    events: RefCell<Vec<CloudEvent>>,
+    failures: Cell<u32>,
+}
+
+impl MemoryBus {
+    /// Everything that was published.
+    pub fn events(&self) -> Vec<CloudEvent> {
+        self.events.borrow().clone()
+    }
+
+    /// The next `times` publications are refused.
+    pub fn fail(&self, times: u32) {
+        self.failures.set(times);
+    }
+}
+
+impl Bus for MemoryBus {
+    async fn publish(&self, events: &[CloudEvent]) -> Result<(), ApiError> {
+        if self.failures.get() > 0 {
+            self.failures.set(self.failures.get() - 1);
+            return Err(refused("PutEvents", 503, "ServiceUnavailable"));
+        }
+        self.events.borrow_mut().extend_from_slice(events);
+        Ok(())
+    }
+}
