@@ -1,1 +1,286 @@
-//! Whole-system tests: real function processes, real guests.
+//! The local cloud as a process, driven as an operator would: for whole-system tests and the demo.
+
+mod machine;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use local_cloud::cloud::Endpoint;
+use local_cloud::operator::Operator;
+use migration::{MigrationId, Record, Step};
+use openapi::ecs::{DescribeInstances, DescribeSnapshots, RunCommand, Snapshot, Tag};
+use serde_json::{Value, json};
+use stage::records::{HISTORY, MIGRATIONS, tables};
+use tablestore::{GetRange, GetRow, Key, PrimaryKey};
+
+pub use machine::{missing_tools, target_dir};
+
+/// Something that did not go as it should, for a person.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// How a cloud is to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Everything it remembers.
+    pub state_dir: PathBuf,
+    /// Images, shared with others.
+    pub image_dir: PathBuf,
+    /// More arguments of `local-cloud serve`.
+    pub extra: Vec<String>,
+}
+
+/// A running cloud. Dropping it ends it, its functions and its guests.
+pub struct Rig {
+    options: Options,
+    child: Child,
+    /// The way in.
+    pub operator: Operator,
+}
+
+/// How long a cloud may take to serve.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long it may take to end by itself: guests get some seconds.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+impl Rig {
+    /// Starts a cloud and makes the tables.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        std::fs::create_dir_all(&options.state_dir)?;
+        let (child, operator) = launch(&options).await?;
+        let rig = Self { options, child, operator };
+        let existing = rig.operator.tablestore.list_table().await?;
+        for table in tables().iter().filter(|table| !existing.contains(&table.name)) {
+            rig.operator.tablestore.create_table(table, &tablestore::TableOptions::default()).await?;
+        }
+        Ok(rig)
+    }
+
+    /// Pulls the plug of the cloud (SIGKILL). Guests go on running.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(drop)
+    }
+
+    /// Starts the cloud again if it has ended; whether it had.
+    pub async fn revive(&mut self) -> Result<bool, Error> {
+        if self.child.try_wait()?.is_none() {
+            return Ok(false);
+        }
+        (self.child, self.operator) = launch(&self.options).await?;
+        Ok(true)
+    }
+
+    /// Ends the cloud, its functions and its guests, and waits for that.
+    pub fn stop(&mut self) -> Result<(), Error> {
+        terminate(&mut self.child)
+    }
+
+    /// Makes an instance of an image and waits until Cloud Assistant is there.
+    pub async fn create_instance(&self, name: &str, image_id: &str, data_disks: u32) -> Result<String, Error> {
+        let body = json!({ "name": name, "imageId": image_id, "dataDisks": data_disks });
+        let answer = self.operator.command("create-instance", &body).await?;
+        let id = answer["instanceId"].as_str().ok_or("no instance id")?.to_owned();
+        let what = format!("Cloud Assistant of {name}");
+        wait_for(&what, Duration::from_secs(60), async || {
+            let status = self.operator.ecs.describe_cloud_assistant_status(std::slice::from_ref(&id)).await.ok()?;
+            status.first().filter(|status| status.running).map(drop)
+        })
+        .await?;
+        Ok(id)
+    }
+
+    /// Puts tags on an instance.
+    pub async fn tag(&self, instance_id: &str, tags: &[(&str, &str)]) -> Result<(), Error> {
+        let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::new(*key, *value)).collect();
+        Ok(self.operator.ecs.tag_resources("instance", &[instance_id.to_owned()], &tags).await?)
+    }
+
+    /// An instance's tags.
+    pub async fn tags(&self, instance_id: &str) -> Result<BTreeMap<String, String>, Error> {
+        let request = DescribeInstances { instance_ids: vec![instance_id.into()], ..DescribeInstances::default() };
+        let page = self.operator.ecs.describe_instances(&request).await?;
+        let instance = page.items.into_iter().next().ok_or("the instance is not listed")?;
+        Ok(instance.tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
+    }
+
+    /// Lets `detect` look at the instances now; what it answers.
+    pub async fn detect(&self) -> Result<Value, Error> {
+        let answer = self.operator.fc.invoke_function("osferry-detect", b"{}", false).await?;
+        let text = String::from_utf8_lossy(&answer.payload).into_owned();
+        match answer.error_type {
+            Some(kind) => Err(format!("detect failed ({kind}): {text}").into()),
+            None => Ok(serde_json::from_str(&text)?),
+        }
+    }
+
+    /// Every disk's files, byte for byte, by disk id.
+    pub async fn manifest(&self, instance_id: &str) -> Result<BTreeMap<String, Vec<String>>, Error> {
+        let answer = self.operator.command("manifest", &json!({ "instanceId": instance_id })).await?;
+        Ok(serde_json::from_value(answer["disks"].clone())?)
+    }
+
+    /// A migration's record.
+    pub async fn record(&self, id: &MigrationId) -> Result<Record, Error> {
+        let key = PrimaryKey::new("migration_id", id.as_str());
+        let row = self.operator.tablestore.get_row(&GetRow::new(MIGRATIONS, key)).await?.ok_or("no such migration")?;
+        Ok(Record::from_json(row.get_str("record").ok_or("a row without record")?)?)
+    }
+
+    /// Every record.
+    pub async fn records(&self) -> Result<Vec<Record>, Error> {
+        let end = |key: Key| PrimaryKey::new("migration_id", key);
+        let range = GetRange::forward(MIGRATIONS, end(Key::Min), end(Key::Max));
+        let rows = self.operator.tablestore.get_range_all(range).await?;
+        rows.iter().map(|row| Ok(Record::from_json(row.get_str("record").ok_or("a row without record")?)?)).collect()
+    }
+
+    /// A migration's history, in order.
+    pub async fn history(&self, id: &MigrationId) -> Result<Vec<Step>, Error> {
+        let end = |key: Key| PrimaryKey::new("migration_id", id.as_str()).and("seq", key);
+        let rows = self.operator.tablestore.get_range_all(GetRange::forward(HISTORY, end(Key::Min), end(Key::Max))).await?;
+        rows.iter().map(|row| Ok(serde_json::from_str(row.get_str("step").ok_or("a row without step")?)?)).collect()
+    }
+
+    /// Runs a script in a guest by Cloud Assistant; what it prints.
+    pub async fn run_in_guest(&self, instance_id: &str, script: &str) -> Result<String, Error> {
+        let request = RunCommand {
+            content: script.into(),
+            name: "operator".into(),
+            timeout: Some(60),
+            instance_ids: vec![instance_id.into()],
+            ..RunCommand::default()
+        };
+        let invoked = self.operator.ecs.run_command(&request).await?;
+        let result = wait_for("a command in the guest", Duration::from_secs(90), async || {
+            let result = self.operator.ecs.describe_invocation_results(&invoked.invoke_id, instance_id).await.ok()??;
+            (!matches!(result.invocation_status.as_str(), "Pending" | "Running")).then_some(result)
+        })
+        .await?;
+        match result.invocation_status.as_str() {
+            "Success" => Ok(result.output),
+            status => Err(format!("{status} {}: {}", result.error_code, result.output).into()),
+        }
+    }
+
+    /// An instance's snapshots.
+    pub async fn snapshots(&self, instance_id: &str) -> Result<Vec<Snapshot>, Error> {
+        let mut request = DescribeSnapshots { instance_id: Some(instance_id.into()), ..DescribeSnapshots::default() };
+        request.paging.max_results = Some(100);
+        Ok(self.operator.ecs.describe_snapshots(&request).await?.items)
+    }
+
+    /// Waits until the migration of an instance is over, starting the cloud again whenever it is found dead;
+    /// its record.
+    pub async fn outcome(&mut self, instance_id: &str, limit: Duration) -> Result<Record, Error> {
+        let until = Instant::now() + limit;
+        loop {
+            self.revive().await?;
+            if let Ok(records) = self.records().await {
+                let mine = records.into_iter().find(|record| record.instance_id == instance_id);
+                match mine {
+                    Some(record) if record.stage().is_none() => return Ok(record),
+                    mine if Instant::now() > until => {
+                        return Err(format!("the migration of {instance_id} is not over in time: {mine:?}").into());
+                    }
+                    _ => {}
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Where the cloud keeps everything.
+    pub fn state_dir(&self) -> &Path {
+        &self.options.state_dir
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // The last resort is the cloud's own watch over this process.
+        let _ = terminate(&mut self.child);
+    }
+}
+
+fn terminate(child: &mut Child) -> Result<(), Error> {
+    if child.try_wait()?.is_some() {
+        return Ok(());
+    }
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id())?);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+    let until = Instant::now() + STOP_LIMIT;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            return Err("the local cloud did not end by itself and was killed".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
+    let bin = target_dir()?;
+    let log = File::options().create(true).append(true).open(options.state_dir.join("cloud.log"))?;
+    let arguments: [OsString; 11] = [
+        "serve".into(),
+        "--state-dir".into(),
+        options.state_dir.clone().into(),
+        "--image-dir".into(),
+        options.image_dir.clone().into(),
+        "--function-dir".into(),
+        bin.clone().into(),
+        "--s-yaml".into(),
+        machine::root().join("s.yaml").into(),
+        "--owner-pid".into(),
+        std::process::id().to_string().into(),
+    ];
+    let mut command = Command::new(bin.join("local-cloud"));
+    command.args(arguments).args(&options.extra).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    // Ctrl-C at the terminal is for whoever started this; the cloud is told afterwards.
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = command.spawn()?;
+    let until = Instant::now() + START_LIMIT;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let log = std::fs::read_to_string(options.state_dir.join("cloud.log")).unwrap_or_default();
+            return Err(format!("the local cloud ended at once ({status}): {}", tail(&log, 5)).into());
+        }
+        if let Some(endpoint) = Endpoint::read(&options.state_dir).filter(|endpoint| endpoint.pid == child.id()) {
+            let operator = Operator::new(&endpoint, "cn-hangzhou", "osferry")?;
+            if operator.tablestore.list_table().await.is_ok() {
+                return Ok((child, operator));
+            }
+        }
+        if Instant::now() > until {
+            child.kill()?;
+            return Err("the local cloud does not serve".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// Asks until there is an answer.
+pub async fn wait_for<T>(what: &str, limit: Duration, ask: impl AsyncFn() -> Option<T>) -> Result<T, Error> {
+    let until = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ask().await {
+            return Ok(answer);
+        }
+        if Instant::now() > until {
+            return Err(format!("{what}: not within {} s", limit.as_secs()).into());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

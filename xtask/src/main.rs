@@ -1,1 +1,61 @@
-fn main() {}
+//! Developer commands: `cargo xtask demo`, `test`, `package`, `bench`, `docs`.
+
+mod bench;
+mod build;
+mod demo;
+mod docs;
+mod package;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of OS Ferry.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Migrates a fleet of real guests on this machine, and shows it.
+    Demo {
+        /// Keeps the state directory (logs, store, disks) when it ends.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Runs every test.
+    Test {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Builds the functions for a deployment into target/fc.
+    Package,
+    /// Measures the overhead per migration.
+    Bench,
+    /// Writes what is generated in docs/.
+    Docs {
+        /// Only says whether it is up to date.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo { keep } => demo::run(keep),
+        Command::Test { filter } => test::run(filter.as_deref()),
+        Command::Package => package::run(),
+        Command::Bench => bench::run(),
+        Command::Docs { check } => docs::run(check),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -5,6 +5,9 @@
 //! picks it by the request's shape, as a name server would by host name. What a service must
 //! remember is in [`store`]; a kill -9 loses nothing that was acknowledged.
 
+pub mod admin;
+pub mod chaos;
+pub mod cloud;
 pub mod config;
 pub mod credentials;
 pub mod ecs;
@@ -14,6 +17,7 @@ pub mod front;
 pub mod guest;
 pub mod images;
 pub mod mirror;
+pub mod operator;
 pub mod seams;
 pub mod store;
 pub mod tablestore;

@@ -77,9 +77,9 @@ impl Policy {
                 TAG_TARGET => {
                     policy.target = Some(Os::from_ecs_name(value).ok_or_else(|| bad("not an operating system"))?);
                 }
-                TAG_PROBE => {
-                    policy.probes.push(Probe::from_url(value).ok_or_else(|| bad("neither http(s):// nor tcp://"))?)
-                }
+                TAG_PROBE => policy.probes.push(
+                    Probe::from_tag(value).ok_or_else(|| bad("not like `http host:port/path` or `tcp host:port`"))?,
+                ),
                 TAG_RETENTION => {
                     let days = value.trim().parse().ok().filter(|days| (1..=65536).contains(days));
                     policy.retention_days = days.ok_or_else(|| bad("not a number of days from 1 to 65536"))?;
@@ -93,15 +93,20 @@ impl Policy {
 }
 
 impl Probe {
-    /// `http://…`, `https://…` or `tcp://host:port`.
-    pub fn from_url(url: &str) -> Option<Self> {
-        let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        if let Some(rest) = url.strip_prefix("tcp://") {
-            let (host, port) = rest.rsplit_once(':')?;
-            return Some(Self::Tcp { host: plain(host).then(|| host.to_owned())?, port: port.parse().ok()? });
+    /// `http host:port/path`, `https host/path` or `tcp host:port`. ECS allows no URL in a tag's value.
+    pub fn from_tag(value: &str) -> Option<Self> {
+        let (scheme, rest) = value.trim().split_once(' ')?;
+        if rest.is_empty() || !rest.bytes().all(|b| b.is_ascii_graphic()) {
+            return None;
         }
-        let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"))?;
-        plain(rest).then(|| Self::Http(url.to_owned()))
+        match scheme {
+            "http" | "https" => Some(Self::Http(format!("{scheme}://{rest}"))),
+            "tcp" => {
+                let (host, port) = rest.rsplit_once(':')?;
+                (!host.is_empty()).then_some(Self::Tcp { host: host.to_owned(), port: port.parse().ok()? })
+            }
+            _ => None,
+        }
     }
 }
 
@@ -126,7 +131,7 @@ mod tests {
             ("env", "prod"),
             (TAG, "migrate"),
             (TAG_TARGET, "Debian 13"),
-            (TAG_PROBE, "http://127.0.0.1:8080/health"),
+            (TAG_PROBE, "http 127.0.0.1:8080/health"),
             (TAG_RETENTION, "30"),
             (TAG_MAY_REMOVE, "ntp vendor-agent"),
         ];
@@ -143,9 +148,10 @@ mod tests {
         let policy = |key, value| Policy::from_tags(&Policy::default(), [(key, value)]);
         for (key, value) in [
             (TAG_TARGET, "BeOS 5"),
-            (TAG_PROBE, "cmd:rm -rf /"),
-            (TAG_PROBE, "tcp://db"),
-            (TAG_PROBE, "http://a b"),
+            (TAG_PROBE, "command rm"),
+            (TAG_PROBE, "tcp db"),
+            (TAG_PROBE, "http://db/"),
+            (TAG_PROBE, "http a b"),
             (TAG_RETENTION, "0"),
             (TAG_RETENTION, "x"),
         ] {

@@ -1,26 +1,18 @@
 //! Properties of `decide` over arbitrary sequences of events.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use migration::os::{Family, Os};
 use migration::policy::Policy;
 use migration::{
-    Cause, Code, DiskSnapshot, Effect, Event, Evidence, Finding, MigrationId, Millis, Notice,
-    Outcome, Record, Stage, State, decide, path,
+    Cause, Code, DiskSnapshot, Effect, Event, Evidence, Finding, MigrationId, Millis, Notice, Outcome, Record, Stage,
+    State, decide, path,
 };
 use proptest::prelude::*;
 
 fn record() -> Record {
-    let hops = path::route(
-        &Os::new(Family::Debian, 11),
-        Some(&Os::new(Family::Debian, 13)),
-    )
-    .unwrap();
-    Record::new(
-        MigrationId::from_bytes([7; 10]),
-        "i-1".into(),
-        Policy::default(),
-        hops,
-        0,
-    )
+    let hops = path::route(&Os::new(Family::Debian, 11), Some(&Os::new(Family::Debian, 13))).unwrap();
+    Record::new(MigrationId::from_bytes([7; 10]), "i-1".into(), Policy::default(), hops, 0)
 }
 
 fn findings() -> impl Strategy<Value = Vec<Finding>> {
@@ -39,13 +31,11 @@ fn disk() -> impl Strategy<Value = DiskSnapshot> {
         6 => Just(Evidence::Accomplished),
         1 => Just(Evidence::Failed),
     ];
-    (status, 0u8..=100, prop::bool::weighted(0.9)).prop_map(|(status, progress, named)| {
-        DiskSnapshot {
-            disk_id: "d-1".into(),
-            snapshot_id: named.then(|| "s-1".into()),
-            status,
-            progress,
-        }
+    (status, 0u8..=100, prop::bool::weighted(0.9)).prop_map(|(status, progress, named)| DiskSnapshot {
+        disk_id: "d-1".into(),
+        snapshot_id: named.then(|| "s-1".into()),
+        status,
+        progress,
     })
 }
 
@@ -181,29 +171,13 @@ fn results_of_other_stages_change_nothing() {
             (Stage::Assess, Event::Assessed(vec![])),
             (Stage::Snapshot, Event::Snapshots(vec![])),
             (Stage::Migrate, Event::Migrated),
-            (
-                Stage::Verify,
-                Event::Verified {
-                    findings: vec![],
-                    os: String::new(),
-                },
-            ),
-            (
-                Stage::Rollback,
-                Event::Restored {
-                    os: String::new(),
-                    untouched: true,
-                },
-            ),
+            (Stage::Verify, Event::Verified { findings: vec![], os: String::new() }),
+            (Stage::Rollback, Event::Restored { os: String::new(), untouched: true }),
             (Stage::Cleanup, Event::Cleaned),
         ];
         for (of, event) in results {
             let decision = decide(&before, event, 1);
-            assert_eq!(
-                decision.record != before,
-                of == stage,
-                "a result of {of:?} in {stage:?}"
-            );
+            assert_eq!(decision.record != before, of == stage, "a result of {of:?} in {stage:?}");
         }
     }
 }
@@ -220,40 +194,18 @@ fn cancel_means_something_at_every_stage() {
         (Stage::Rollback, Stage::Rollback, None),
     ] {
         let record = after(stage, cancel());
-        assert_eq!(
-            (record.state, record.ending),
-            (State::In(then), ending),
-            "{stage:?}"
-        );
+        assert_eq!((record.state, record.ending), (State::In(then), ending), "{stage:?}");
     }
     let rolling = after(Stage::Migrate, cancel());
-    let back = decide(
-        &rolling,
-        Event::Restored {
-            os: "x".into(),
-            untouched: false,
-        },
-        2,
-    )
-    .record;
+    let back = decide(&rolling, Event::Restored { os: "x".into(), untouched: false }, 2).record;
     assert_eq!(back.ending, Some(Outcome::Cancelled));
 }
 
 #[test]
 fn an_instance_that_vanished_needs_a_person_and_no_rollback() {
-    for stage in Stage::ALL
-        .into_iter()
-        .filter(|stage| *stage != Stage::Cleanup)
-    {
-        let record = after(
-            stage,
-            Event::Faulted(Cause::permanent(Code::InstanceGone, "gone")),
-        );
-        assert_eq!(
-            (record.state, record.ending),
-            (State::In(Stage::Cleanup), Some(Outcome::Stuck)),
-            "{stage:?}"
-        );
+    for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Cleanup) {
+        let record = after(stage, Event::Faulted(Cause::permanent(Code::InstanceGone, "gone")));
+        assert_eq!((record.state, record.ending), (State::In(Stage::Cleanup), Some(Outcome::Stuck)), "{stage:?}");
         assert_eq!(record.cause.unwrap().code, Code::InstanceGone);
     }
 }
@@ -266,45 +218,23 @@ fn debian_11_to_13_snapshots_before_each_hop() {
         status: Evidence::Accomplished,
         progress: 100,
     };
-    let healthy = || Event::Verified {
-        findings: vec![],
-        os: "Debian".into(),
-    };
-    let hop = [
-        Event::Assessed(vec![]),
-        Event::Snapshots(vec![disk]),
-        Event::Migrated,
-        healthy(),
-    ];
+    let healthy = || Event::Verified { findings: vec![], os: "Debian".into() };
+    let hop = [Event::Assessed(vec![]), Event::Snapshots(vec![disk]), Event::Migrated, healthy()];
     let mut record = decide(&record(), Event::Prechecked(vec![]), 1).record;
     for event in hop.clone() {
         record = decide(&record, event, 1).record;
     }
     assert_eq!((record.hop, record.state), (1, State::In(Stage::Assess)));
-    assert!(
-        record.disks.is_empty(),
-        "the first hop's snapshots do not vouch for the second"
-    );
+    assert!(record.disks.is_empty(), "the first hop's snapshots do not vouch for the second");
     for event in hop {
         record = decide(&record, event, 1).record;
     }
-    assert_eq!(
-        decide(&record, Event::Cleaned, 1).record.state,
-        State::Ended(Outcome::Succeeded)
-    );
+    assert_eq!(decide(&record, Event::Cleaned, 1).record.state, State::Ended(Outcome::Succeeded));
 }
 
 #[test]
 fn a_newer_schema_is_refused_by_its_code() {
-    let json = record()
-        .to_json()
-        .replacen("\"schema\":1", "\"schema\":2", 1);
-    assert_eq!(
-        Record::from_json(&json).unwrap_err().code(),
-        Code::NewerSchema
-    );
-    assert_eq!(
-        Record::from_json("{}").unwrap_err().code(),
-        Code::BrokenRecord
-    );
+    let json = record().to_json().replacen("\"schema\":1", "\"schema\":2", 1);
+    assert_eq!(Record::from_json(&json).unwrap_err().code(), Code::NewerSchema);
+    assert_eq!(Record::from_json("{}").unwrap_err().code(), Code::BrokenRecord);
 }

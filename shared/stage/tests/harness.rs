@@ -1,5 +1,7 @@
 //! The harness against in-memory records and a bus that can fail: leases, pokes, fences, outboxes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

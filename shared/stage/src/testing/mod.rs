@@ -46,11 +46,14 @@ pub struct FakeCloud {
     pub done: RefCell<Vec<String>>,
     /// Leave out of `done` what sets an absolute value: doing it again is the same.
     pub absolute: Cell<bool>,
-    guest: RefCell<Box<dyn FnMut(&str) -> (i64, String)>>,
+    guest: RefCell<Guest>,
     invocations: RefCell<BTreeMap<String, Invocation>>,
     calls: Cell<u32>,
     fail: Cell<Option<(u32, Failure)>>,
 }
+
+/// From a command's name to its exit code and output.
+type Guest = Box<dyn FnMut(&str) -> (i64, String)>;
 
 struct Invocation {
     token: String,

@@ -1,0 +1,222 @@
+//! The services, put together.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use crate::admin::Admin;
+use crate::chaos::Chaos;
+use crate::config::Config;
+use crate::credentials::Keyring;
+use crate::ecs::Ecs;
+use crate::eventbridge::{EventBridge, Place};
+use crate::fc::{self, FunctionCompute, Tuning};
+use crate::front::{self, Services, handler};
+use crate::guest::{Machine, MachineConfig};
+use crate::seams::{Hypervisor, ServiceError};
+use crate::store::Store;
+use crate::tablestore::Tablestore;
+
+/// Where a running cloud is and how to get in, in `endpoint.json` of its state directory (mode 0600).
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `http://127.0.0.1:<port>`
+    pub endpoint: String,
+    /// The operator's access key id.
+    pub access_key_id: String,
+    /// The operator's access key secret.
+    pub access_key_secret: String,
+    /// Process id.
+    pub pid: u32,
+}
+
+/// File name of [`Endpoint`].
+pub const ENDPOINT_FILE: &str = "endpoint.json";
+
+impl Endpoint {
+    /// Reads what the cloud in `state_dir` wrote; None when there is none (yet).
+    pub fn read(state_dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(state_dir.join(ENDPOINT_FILE)).ok()?).ok()
+    }
+}
+
+/// One running cloud.
+pub struct LocalCloud {
+    config: Arc<Config>,
+    keyring: Keyring,
+    machine: Arc<Machine>,
+    ecs: Arc<Ecs>,
+    functions: Arc<FunctionCompute>,
+    eventbridge: Arc<EventBridge>,
+    services: Arc<Services>,
+    /// Held as long as the cloud runs: one process per state directory.
+    _lock: Flock<File>,
+}
+
+impl LocalCloud {
+    /// Opens what the state directory remembers; nothing runs yet.
+    ///
+    /// # Errors
+    /// Another cloud holds the directory; s.yaml is not accepted; this machine cannot run guests.
+    pub fn open(config: Config) -> Result<Self, ServiceError> {
+        let config = Arc::new(config);
+        fs::create_dir_all(&config.state_dir).map_err(ServiceError::internal)?;
+        let lock = lock(&config.state_dir)?;
+        let store = Store::open(&config.state_dir.join("store"))?;
+        let keyring = Keyring::open(&store)?;
+        let exe = std::env::current_exe().map_err(ServiceError::internal)?;
+        let machine = Machine::open(MachineConfig {
+            state_dir: config.state_dir.clone(),
+            image_dir: config.image_dir.clone(),
+            exe,
+            owner_pid: config.owner_pid,
+        });
+        let machine = Arc::new(machine.map_err(|error| ServiceError::internal(format!("guests: {}", chain(&error))))?);
+        let clock: fc::Clock = Arc::new(|| jiff::Timestamp::now().as_millisecond());
+        let functions = FunctionCompute::open(config.clone(), store.clone(), keyring.clone(), clock, Tuning::default())?;
+        let place = Place { account_id: config.account_id.clone(), region: config.region.clone() };
+        let rules = functions.s_yaml().rules();
+        let eventbridge = EventBridge::open(store.clone(), Arc::new(functions.clone()), place, &["osferry".to_owned()], rules)?;
+        let ecs = Ecs::open(config.clone(), store.clone(), machine.clone(), eventbridge.clone())?;
+        let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), &config.ots_instance)?);
+        let victims = Arc::downgrade(&functions);
+        let kill = move |instance: &str| {
+            if let Some(functions) = Weak::upgrade(&victims) {
+                functions.kill(instance);
+            }
+        };
+        let chaos = Arc::new(Chaos::new(Box::new(kill)));
+        let admin = Admin::new(machine.clone(), ecs.clone(), functions.clone(), eventbridge.clone(), chaos.clone());
+        let api = functions.clone();
+        let services = Services {
+            account_id: config.account_id.clone(),
+            keyring: keyring.clone(),
+            chaos,
+            ecs: ecs.clone(),
+            tablestore,
+            eventbridge: eventbridge.clone(),
+            fc: handler(move |request| {
+                let api = api.clone();
+                async move { api.handle(request).await }
+            }),
+            admin: handler(move |request| {
+                let admin = admin.clone();
+                async move { admin.handle(request).await }
+            }),
+        };
+        Ok(Self { config, keyring, machine, ecs, functions, eventbridge, services: Arc::new(services), _lock: lock })
+    }
+
+    /// Serves until `shutdown` completes, then ends functions and guests.
+    ///
+    /// # Errors
+    /// No port to be had, or the store fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        let listener = self.listen().await?;
+        let address = listener.local_addr().map_err(ServiceError::internal)?;
+        self.announce(address)?;
+        self.functions.start(address)?;
+        self.eventbridge.start()?;
+        self.ecs.start();
+        tracing::info!(%address, state_dir = %self.config.state_dir.display(), "the local cloud serves");
+        front::serve(listener, self.services.clone(), shutdown).await;
+        tracing::info!("shutting down");
+        self.functions.shutdown().await;
+        self.eventbridge.stop();
+        self.ecs.stop();
+        for instance in self.ecs.instances()? {
+            let (machine, id) = (self.machine.clone(), instance.instance_id);
+            let stopped = tokio::task::spawn_blocking(move || machine.stop(&id, true)).await;
+            if let Ok(Err(error)) = stopped {
+                tracing::warn!(error = %chain(&error), "a guest did not stop");
+            }
+        }
+        let _ = fs::remove_file(self.config.state_dir.join(ENDPOINT_FILE));
+        Ok(())
+    }
+
+    /// The port of before, so that clients find a restarted cloud; another when it was taken meanwhile.
+    async fn listen(&self) -> Result<TcpListener, ServiceError> {
+        let before = Endpoint::read(&self.config.state_dir)
+            .and_then(|before| before.endpoint.rsplit(':').next()?.parse::<u16>().ok())
+            .filter(|_| self.config.port == 0);
+        for port in before.into_iter().chain([self.config.port]) {
+            match TcpListener::bind(("127.0.0.1", port)).await {
+                Ok(listener) => return Ok(listener),
+                Err(error) => tracing::warn!(port, %error, "port not to be had"),
+            }
+        }
+        Err(ServiceError::internal(format!("no port on 127.0.0.1 (asked for {})", self.config.port)))
+    }
+
+    fn announce(&self, address: SocketAddr) -> Result<(), ServiceError> {
+        let operator = self.keyring.operator();
+        let endpoint = Endpoint {
+            endpoint: format!("http://{address}"),
+            access_key_id: operator.access_key_id.clone(),
+            access_key_secret: operator.access_key_secret.clone(),
+            pid: std::process::id(),
+        };
+        let json = serde_json::to_vec_pretty(&endpoint).map_err(ServiceError::internal)?;
+        let (new, place) = (self.config.state_dir.join("endpoint.new"), self.config.state_dir.join(ENDPOINT_FILE));
+        let write = || {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(&json)?;
+            fs::rename(&new, &place)
+        };
+        write().map_err(|error| ServiceError::internal(format!("{}: {error}", place.display())))
+    }
+}
+
+fn lock(state_dir: &Path) -> Result<Flock<File>, ServiceError> {
+    let path = state_dir.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(ServiceError::internal)?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
+        ServiceError::internal(format!("{}: another local cloud runs on this directory ({error})", state_dir.display()))
+    })
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Completes on SIGTERM or SIGINT, and when the process `owner` has ended.
+///
+/// # Errors
+/// Signals cannot be listened for.
+pub async fn until_told(owner: Option<i32>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let orphaned = async {
+        match owner {
+            None => std::future::pending().await,
+            Some(pid) => {
+                while Path::new(&format!("/proc/{pid}")).exists() {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = orphaned => {}
+    }
+    Ok(())
+}

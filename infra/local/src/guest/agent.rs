@@ -1,0 +1,131 @@
+//! The agent: answers the hypervisor's requests on the socket, a thread a connection.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::boot::SmallMount;
+use super::commands::Commands;
+use super::process::{self, Stat};
+use super::protocol::{Reply, Request};
+
+/// How long processes may take to stand still: SIGSTOP waits only for a system call's end.
+const FREEZE_LIMIT: Duration = Duration::from_secs(10);
+/// A process that sleeps uninterruptibly this long waits for one that stands still (vfork(2)).
+const STUCK: Duration = Duration::from_millis(500);
+
+/// What PID 1's threads share.
+pub(super) struct Shared {
+    pub commands: Commands,
+    pub small: Vec<SmallMount>,
+    /// Set when the guest is to power off.
+    pub power_off: AtomicBool,
+}
+
+/// Answers connections from now on.
+pub(super) fn start(listener: UnixListener, shared: Arc<Shared>) -> io::Result<()> {
+    thread::Builder::new().name("agent".to_owned()).spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let shared = Arc::clone(&shared);
+            let serve = move || {
+                // A caller that went away needs no answer.
+                let _ = serve(&connection, &shared);
+            };
+            let _ = thread::Builder::new().spawn(serve);
+        }
+    })?;
+    Ok(())
+}
+
+fn serve(connection: &UnixStream, shared: &Shared) -> io::Result<()> {
+    let mut lines = BufReader::new(connection);
+    let mut line = String::new();
+    while lines.read_line(&mut line)? > 0 {
+        let request: Request = serde_json::from_str(&line)?;
+        line.clear();
+        if matches!(request, Request::Freeze) {
+            return frozen(connection, &mut lines, shared);
+        }
+        answer(connection, &handle(request, shared))?;
+    }
+    Ok(())
+}
+
+fn answer(mut connection: &UnixStream, reply: &Reply) -> io::Result<()> {
+    let mut line = serde_json::to_vec(reply)?;
+    line.push(b'\n');
+    connection.write_all(&line)
+}
+
+fn handle(request: Request, shared: &Shared) -> Reply {
+    match request {
+        Request::Heartbeat => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            Reply::Heartbeat { at: since.as_millis() as i64 }
+        }
+        Request::Run { command } => match shared.commands.run(&command) {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Failed { why: error.to_string() },
+        },
+        Request::State { invoke_id } => Reply::State { command: shared.commands.state(&invoke_id) },
+        Request::Stop { invoke_id } => {
+            shared.commands.stop(&invoke_id);
+            Reply::Done
+        }
+        Request::RestartAgent => {
+            shared.commands.interrupt_all();
+            Reply::Done
+        }
+        Request::Kill { needle } => Reply::Killed { processes: process::kill_matching(&needle) },
+        Request::PowerOff => {
+            // Not under a snapshot's feet.
+            let _open = shared.commands.gate.read().unwrap_or_else(PoisonError::into_inner);
+            shared.power_off.store(true, Ordering::Release);
+            Reply::Done
+        }
+        Request::Freeze => Reply::Failed { why: "freeze is not answered here".to_owned() },
+    }
+}
+
+/// Stops every process until the caller hangs up, however it does: a cloud that is killed in the
+/// middle of a snapshot leaves no frozen guest.
+fn frozen(connection: &UnixStream, rest: &mut impl Read, shared: &Shared) -> io::Result<()> {
+    let _closed = shared.commands.gate.write().unwrap_or_else(PoisonError::into_inner);
+    let stopped_before: Vec<i32> =
+        process::others().iter().filter(|stat| stat.is_stopped()).map(|stat| stat.pid).collect();
+    // From PID 1 this reaches every other process of the guest, at one moment.
+    let _ = kill(Pid::from_raw(-1), Signal::SIGSTOP);
+    let still = if all_stand_still() {
+        shared.small.iter().try_for_each(SmallMount::write_back)
+    } else {
+        Err(io::Error::other("the guest's processes do not stand still"))
+    };
+    let told = match still {
+        Ok(()) => answer(connection, &Reply::Done).and_then(|()| rest.read(&mut [0]).map(drop)),
+        Err(error) => answer(connection, &Reply::Failed { why: error.to_string() }),
+    };
+    for stat in process::others() {
+        if !stopped_before.contains(&stat.pid) {
+            let _ = kill(Pid::from_raw(stat.pid), Signal::SIGCONT);
+        }
+    }
+    told
+}
+
+fn all_stand_still() -> bool {
+    let start = Instant::now();
+    while start.elapsed() < FREEZE_LIMIT {
+        let moving: Vec<Stat> = process::others().into_iter().filter(|stat| !stat.is_stopped()).collect();
+        if moving.iter().all(|stat| stat.state == 'D' && start.elapsed() > STUCK) {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    false
+}

@@ -1,0 +1,192 @@
+//! Primary keys: their check against the table, and their place in the store.
+//!
+//! The store sorts by bytes. A key is encoded column by column so that bytes sort as the service
+//! sorts keys: INF_MIN, then values (integers by value, strings and binaries by bytes), then INF_MAX.
+
+use tablestore::messages::PrimaryKeyType;
+use tablestore::plainbuffer::{CellRef, ValueRef};
+
+use super::invalid;
+use super::schema::{KeyColumn, Table};
+use crate::seams::ServiceError;
+
+/// Longest string or binary of a key column, bytes.
+const MAX_KEY_VALUE: usize = 1024;
+
+/// What a key is for, which decides on the values that stand for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Reads or deletes one row.
+    Row,
+    /// Writes one row: the service may be asked to choose a value.
+    Write,
+    /// Bounds a range: may be infinite.
+    Bound,
+}
+
+/// Checks the number, names, types and sizes of the key's columns, in this order.
+pub(super) fn check(table: &Table, key: &[CellRef<'_>], purpose: Use) -> Result<(), ServiceError> {
+    let wrong = |message: String| ServiceError::new(400, "OTSInvalidPK", message);
+    let schema = &table.primary_key;
+    if key.len() != schema.len() {
+        return Err(wrong(format!("Validate PK size fail. Input: {}, Meta: {}.", key.len(), schema.len())));
+    }
+    for (cell, column) in key.iter().zip(schema) {
+        if cell.name != column.name {
+            return Err(wrong(format!("Validate PK name fail. Input: {}, Meta: {}.", cell.name, column.name)));
+        }
+    }
+    for (cell, column) in key.iter().zip(schema) {
+        let input = match cell.value {
+            _ if cell.op.is_some() => {
+                return Err(invalid(format!("OpType cannot be given for primary key name: {}.", cell.name)));
+            }
+            _ if cell.timestamp.is_some() => {
+                return Err(invalid(format!("Timestamp cannot be given for primary key name: {}.", cell.name)));
+            }
+            Some(ValueRef::Integer(_)) => "VT_INTEGER",
+            Some(ValueRef::String(_)) => "VT_STRING",
+            Some(ValueRef::Binary(_)) => "VT_BLOB",
+            Some(ValueRef::InfMin | ValueRef::InfMax) if purpose == Use::Bound => continue,
+            Some(ValueRef::AutoIncrement) => match purpose {
+                Use::Write if column.auto_increment => continue,
+                Use::Write => return Err(invalid(unsupported(cell))),
+                _ => return Err(invalid("PKAutoIncr can't be used for read operations.")),
+            },
+            Some(_) => return Err(invalid(unsupported(cell))),
+            None => {
+                return Err(invalid(format!("No value is given for primary key name: {}.", cell.name)));
+            }
+        };
+        let meta = match column.kind() {
+            PrimaryKeyType::Integer => "VT_INTEGER",
+            PrimaryKeyType::String => "VT_STRING",
+            PrimaryKeyType::Binary => "VT_BLOB",
+        };
+        if input != meta {
+            return Err(wrong(format!("Validate PK type fail. Input: {input}, Meta: {meta}.")));
+        }
+        check_size(cell)?;
+    }
+    Ok(())
+}
+
+fn unsupported(cell: &CellRef<'_>) -> String {
+    format!("Unknown or unsupported CellType in primary key: {}.", cell.name)
+}
+
+fn check_size(cell: &CellRef<'_>) -> Result<(), ServiceError> {
+    let size = match cell.value {
+        Some(ValueRef::String(value)) => value.len(),
+        Some(ValueRef::Binary(value)) => value.len(),
+        _ => 0,
+    };
+    if size <= MAX_KEY_VALUE {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "The length of primary key column: '{}' exceeds the MaxLength:{MAX_KEY_VALUE} with CurrentLength:{size}.",
+        cell.name
+    )))
+}
+
+/// First byte of a column: these sort around the values.
+const MIN: u8 = 0x00;
+const VALUE: u8 = 0x01;
+const MAX: u8 = 0xFF;
+
+/// Where the rows of a table begin in the store; also the prefix of all their keys.
+pub(super) fn table_prefix(table: &Table) -> [u8; 8] {
+    table.id.to_be_bytes()
+}
+
+/// The place of a checked key in the store. No encoded key is a prefix of another one of its table.
+pub(super) fn encode(table: &Table, key: &[CellRef<'_>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64);
+    out.extend(table_prefix(table));
+    for cell in key {
+        match cell.value {
+            Some(ValueRef::Integer(value)) => {
+                out.push(VALUE);
+                // With the sign bit turned over, negative numbers sort before the others.
+                out.extend((value ^ i64::MIN).to_be_bytes());
+            }
+            Some(ValueRef::String(value)) => encode_bytes(&mut out, value.as_bytes()),
+            Some(ValueRef::Binary(value)) => encode_bytes(&mut out, value),
+            Some(ValueRef::InfMax) => out.push(MAX),
+            // A checked key holds nothing else but INF_MIN.
+            _ => out.push(MIN),
+        }
+    }
+    out
+}
+
+/// Zero bytes become 00 FF, the end is 00 00: a value sorts before every longer one that it begins.
+fn encode_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.push(VALUE);
+    for byte in bytes {
+        out.push(*byte);
+        if *byte == 0 {
+            out.push(0xFF);
+        }
+    }
+    out.extend([0, 0]);
+}
+
+/// Whether the key asks the service to choose a value, and for which column.
+pub(super) fn auto_increment(key: &[CellRef<'_>]) -> Option<usize> {
+    key.iter().position(|cell| cell.value == Some(ValueRef::AutoIncrement))
+}
+
+impl KeyColumn {
+    pub(super) fn kind(&self) -> PrimaryKeyType {
+        // Only known types were let in by CreateTable.
+        PrimaryKeyType::try_from(self.kind).unwrap_or(PrimaryKeyType::String)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table { id: 7, ..Table::default() }
+    }
+
+    fn encoded(values: &[ValueRef<'_>]) -> Vec<u8> {
+        let cells: Vec<_> = values.iter().map(|value| CellRef::new("k", *value)).collect();
+        encode(&table(), &cells)
+    }
+
+    #[test]
+    fn bytes_sort_as_keys_do() {
+        use ValueRef::{Binary, InfMax, InfMin, Integer, String};
+        let sorted: [&[ValueRef<'_>]; 8] = [
+            &[InfMin],
+            &[Integer(i64::MIN)],
+            &[Integer(-256)],
+            &[Integer(-1)],
+            &[Integer(0)],
+            &[Integer(255)],
+            &[Integer(i64::MAX)],
+            &[InfMax],
+        ];
+        assert!(sorted.windows(2).all(|pair| encoded(pair[0]) < encoded(pair[1])));
+        let sorted = [
+            [String(""), InfMax],
+            [String("\0"), String("x")],
+            [String("\0\0"), InfMin],
+            [String("\0a"), InfMin],
+            [String("a"), InfMin],
+            [String("a"), String("")],
+            [String("a"), String("z")],
+            [String("a"), InfMax],
+            [String("a\0"), String("")],
+            [String("ab"), InfMin],
+            [String("é"), InfMin],
+        ];
+        assert!(sorted.windows(2).all(|pair| encoded(&pair[0]) < encoded(&pair[1])));
+        let sorted: [&[u8]; 6] = [&[], &[0], &[0, 0xFF], &[1], &[0xFF], &[0xFF, 0]];
+        assert!(sorted.windows(2).all(|pair| encoded(&[Binary(pair[0])]) < encoded(&[Binary(pair[1])])));
+    }
+}

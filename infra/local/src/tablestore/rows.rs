@@ -1,0 +1,210 @@
+//! Write operations: locks, conditions, one durable commit.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tablestore::messages::{
+    BatchResponse, BatchWriteRowRequest, ConsumedCapacity, OperationType, RowInBatch, RowInBatchWriteRow,
+    TableInBatchResponse, WriteRowRequest, WriteRowResponse,
+};
+use tablestore::plainbuffer::ValueRef;
+
+use super::schema::{Missing, Table};
+use super::write::{Applied, Change, data_size};
+use super::{Tables, Tablestore, answer, invalid, key};
+use crate::seams::ServiceError;
+
+/// Rows in one BatchWriteRow (Tablestore limits).
+const MAX_BATCH_ROWS: usize = 200;
+/// Names and values in one BatchWriteRow, bytes (Tablestore limits).
+const MAX_BATCH_DATA: usize = 4 * 1024 * 1024;
+
+/// A write and the place of its row.
+struct Placed<'a> {
+    table: Arc<Table>,
+    key: Vec<u8>,
+    change: Change<'a>,
+}
+
+type Outcome = Result<Applied, ServiceError>;
+
+impl Tablestore {
+    /// PutRow, UpdateRow and DeleteRow.
+    pub(super) fn write_row(
+        &self,
+        kind: OperationType,
+        request: &WriteRowRequest,
+    ) -> Result<WriteRowResponse, ServiceError> {
+        check_no_transaction(request.transaction_id.as_deref())?;
+        let tables = self.tables();
+        let table = Self::find_table(&tables, &request.table_name, Missing::Write)?;
+        let change = Change::parse(&table, kind, &request.row, &request.condition, request.return_content.as_ref())?;
+        let outcome = self.commit(&[Ok(self.place(table, change))], false)?.pop();
+        // One write has one outcome.
+        let applied = outcome.unwrap_or_else(|| Err(ServiceError::internal("a write without an outcome")))?;
+        Ok(WriteRowResponse { consumed: ConsumedCapacity::new(applied.units.0, applied.units.1), row: applied.answer })
+    }
+
+    /// BatchWriteRow: each row on its own, or all or none.
+    pub(super) fn batch_write_row(&self, request: &BatchWriteRowRequest) -> Result<BatchResponse, ServiceError> {
+        check_no_transaction(request.transaction_id.as_deref())?;
+        check_shape(request)?;
+        let tables = self.tables();
+        let rows = request.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (&table.table_name, row)));
+        let writes: Vec<_> = rows.map(|(table, row)| self.place_row(&tables, table, row)).collect();
+        check_repeated(&writes)?;
+        let size: usize = writes.iter().flatten().map(|write| data_size(&write.change.row)).sum();
+        if size > MAX_BATCH_DATA {
+            return Err(invalid(format!(
+                "The total data size of BatchWriteRow request exceeds the limit, limit size: {MAX_BATCH_DATA}, data size: {size}."
+            )));
+        }
+        let atomic = request.is_atomic == Some(true);
+        let mut outcomes = if atomic && out_of_scope(&writes) {
+            let error = ServiceError::new(400, "OTSDataOutOfRange", "Data out of scope of atomic.");
+            writes.iter().map(|_| Err(error.clone())).collect()
+        } else {
+            self.commit(&writes, atomic)?
+        }
+        .into_iter();
+        let tables = request.tables.iter().map(|table| TableInBatchResponse {
+            table_name: table.table_name.clone(),
+            rows: outcomes.by_ref().take(table.rows.len()).map(row_answer).collect(),
+        });
+        Ok(BatchResponse { tables: tables.collect() })
+    }
+
+    fn place_row<'a>(
+        &self,
+        tables: &Tables<'_>,
+        table: &str,
+        row: &'a RowInBatchWriteRow,
+    ) -> Result<Placed<'a>, ServiceError> {
+        let table = Self::find_table(tables, table, Missing::Write)?;
+        let Ok(kind) = OperationType::try_from(row.r#type) else {
+            return Err(invalid("The type of row in batch write operation is invalid."));
+        };
+        let change = Change::parse(&table, kind, &row.row_change, &row.condition, row.return_content.as_ref())?;
+        Ok(self.place(table, change))
+    }
+
+    /// Chooses the AUTO_INCREMENT value if there is one to choose, and finds the row's place.
+    fn place<'a>(&self, table: Arc<Table>, mut change: Change<'a>) -> Placed<'a> {
+        if let Some(column) = key::auto_increment(&change.row.primary_key) {
+            change.row.primary_key[column].value = Some(ValueRef::Integer(self.next_increment()));
+        }
+        let key = key::encode(&table, &change.row.primary_key);
+        Placed { table, key, change }
+    }
+
+    /// Does the writes in order, under the locks of their rows, and commits them together. A write that
+    /// was refused before keeps its error. With `atomic`, one error is everyone's.
+    fn commit(&self, writes: &[Result<Placed<'_>, ServiceError>], atomic: bool) -> Result<Vec<Outcome>, ServiceError> {
+        let _locks = self.lock_rows(writes.iter().flatten().map(|write| write.key.as_slice()));
+        let now = self.version_now();
+        let mut outcomes = Vec::with_capacity(writes.len());
+        let mut written: HashMap<&[u8], Option<Vec<u8>>> = HashMap::new();
+        for write in writes {
+            let write = match write {
+                Ok(write) => write,
+                Err(error) => {
+                    outcomes.push(Err(error.clone()));
+                    continue;
+                }
+            };
+            let stored;
+            let before = match written.get(write.key.as_slice()) {
+                Some(row) => row.as_deref(),
+                None => {
+                    stored = self.row_space.get_bytes(&write.key)?;
+                    stored.as_deref()
+                }
+            };
+            outcomes.push(write.change.apply(&write.table, before, now).map(|(row, applied)| {
+                written.insert(&write.key, row);
+                applied
+            }));
+        }
+        if atomic && let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err()).cloned() {
+            return Ok(outcomes.iter().map(|_| Err(error.clone())).collect());
+        }
+        if !written.is_empty() {
+            let mut batch = self.store.batch();
+            for (key, row) in written {
+                match row {
+                    Some(row) => batch.put_bytes(&self.row_space, key, &row),
+                    None => batch.delete(&self.row_space, key),
+                }
+            }
+            self.store.commit(batch)?;
+        }
+        Ok(outcomes)
+    }
+}
+
+fn row_answer(outcome: Outcome) -> RowInBatch {
+    match outcome {
+        Ok(applied) => RowInBatch {
+            is_ok: true,
+            consumed: Some(ConsumedCapacity::new(applied.units.0, applied.units.1)),
+            row: applied.answer,
+            ..RowInBatch::default()
+        },
+        Err(error) => RowInBatch { is_ok: false, error: Some(answer::row_error(&error)), ..RowInBatch::default() },
+    }
+}
+
+fn check_shape(request: &BatchWriteRowRequest) -> Result<(), ServiceError> {
+    if request.tables.is_empty() {
+        return Err(invalid("No row is specified in BatchWriteRow."));
+    }
+    let mut names = HashSet::new();
+    for table in &request.tables {
+        if table.rows.is_empty() {
+            return Err(invalid(format!("No operation is specified for table: '{}'.", table.table_name)));
+        }
+        if !names.insert(&table.table_name) {
+            return Err(invalid(format!("Duplicated table name: '{}'.", table.table_name)));
+        }
+    }
+    if request.tables.iter().map(|table| table.rows.len()).sum::<usize>() > MAX_BATCH_ROWS {
+        return Err(invalid(format!("Rows count exceeds the upper limit: {MAX_BATCH_ROWS}.")));
+    }
+    Ok(())
+}
+
+/// A row may stand in a batch twice only when none of its writes looks at what is stored.
+fn check_repeated(writes: &[Result<Placed<'_>, ServiceError>]) -> Result<(), ServiceError> {
+    let mut seen: HashMap<&[u8], bool> = HashMap::new();
+    for write in writes.iter().flatten() {
+        let looks = write.change.is_conditional() || write.change.increments();
+        let Some(other_looks) = seen.insert(&write.key, looks) else { continue };
+        if !looks && !other_looks {
+            continue;
+        }
+        let what = match write.change.has_column_condition() {
+            true => "row condition check",
+            false => "row exist expectation check",
+        };
+        return Err(invalid(format!("Repeated rows do not support {what} in BatchModify.")));
+    }
+    Ok(())
+}
+
+/// Whether the rows of an atomic batch are spread over tables or over values of the first key column.
+fn out_of_scope(writes: &[Result<Placed<'_>, ServiceError>]) -> bool {
+    let mut partitions = writes.iter().flatten().map(|write| {
+        let first = &write.change.row.primary_key[..1];
+        key::encode(&write.table, first)
+    });
+    let first = partitions.next();
+    partitions.any(|partition| Some(partition) != first)
+}
+
+/// Tables here never have local transactions, so no id can be valid.
+pub(super) fn check_no_transaction(id: Option<&str>) -> Result<(), ServiceError> {
+    match id {
+        Some(id) if !id.is_empty() => Err(invalid("TransactionID is invalid.")),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,14 @@
+//! The ECS service of the local cloud on a fake machine and a recording bus. The clock only moves
+//! when a test moves it, and no thread runs but in the tests that say so.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
+
+mod assistant;
+mod describe;
+mod disks;
+mod fake;
+mod power;
+mod resume;
+mod snapshots;
+mod threads;
+mod world;

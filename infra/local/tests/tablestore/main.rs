@@ -1,0 +1,127 @@
+//! The Tablestore client against the local cloud's Tablestore, over a real socket.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the report")]
+
+mod auth;
+mod batches;
+mod conditions;
+mod reads;
+mod tables;
+mod writes;
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp};
+use local_cloud::credentials::{Identity, Keyring, Who};
+use local_cloud::store::Store;
+use local_cloud::tablestore::Tablestore;
+use openapi::Credentials;
+use tablestore::request::{Change, Return};
+use tablestore::{
+    BatchWriteRow, Client, Column, Comparator, Condition, DeleteRow, Error, Filter, GetRange, GetRow, Key, KeyType,
+    PrimaryKey, PutRow, RetryPolicy, RowChange, TableMeta, TableOptions, TimeRange, UpdateRow, Value, sign,
+};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+const INSTANCE: &str = "ferry";
+
+/// A Tablestore on a loopback port, gone with the value.
+struct Cloud {
+    endpoint: String,
+    keyring: Keyring,
+    tablestore: Arc<Tablestore>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn credentials(identity: &Identity) -> Credentials {
+    Credentials {
+        access_key_id: identity.access_key_id.clone(),
+        access_key_secret: identity.access_key_secret.clone(),
+        security_token: identity.security_token.clone(),
+    }
+}
+
+impl Cloud {
+    async fn start(dir: &Path) -> Self {
+        let store = Store::open(dir).unwrap();
+        let keyring = Keyring::open(&store).unwrap();
+        let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), INSTANCE).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(serve(listener, tablestore.clone()));
+        Self { endpoint, keyring, tablestore, server }
+    }
+
+    fn client(&self) -> Client {
+        self.client_as(credentials(self.keyring.operator()))
+    }
+
+    fn client_as(&self, credentials: Credentials) -> Client {
+        Client::new(openapi::http::build(), &self.endpoint, INSTANCE, credentials)
+    }
+}
+
+async fn serve(listener: TcpListener, tablestore: Arc<Tablestore>) {
+    // Connections end with the server, as the client keeps them open.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let tablestore = tablestore.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request: Request<Incoming>| {
+                let tablestore = tablestore.clone();
+                async move {
+                    let (head, body) = request.into_parts();
+                    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+                    let handle = move || tablestore.handle(head.uri.path(), &head.headers, &body);
+                    let response = tokio::task::spawn_blocking(handle).await.unwrap();
+                    Ok::<_, Infallible>(response.map(Full::new))
+                }
+            });
+            // A connection that the client closes is no failure of the test.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// A cloud with one table `t`, keyed by the string `id`.
+async fn with_table(dir: &Path) -> (Cloud, Client) {
+    let cloud = Cloud::start(dir).await;
+    let client = cloud.client();
+    client.create_table(&TableMeta::new("t", "id", KeyType::String), &TableOptions::default()).await.unwrap();
+    (cloud, client)
+}
+
+fn id(value: &str) -> PrimaryKey {
+    PrimaryKey::new("id", value)
+}
+
+fn put(key: &str) -> PutRow {
+    PutRow::new("t", id(key))
+}
+
+fn update(key: &str) -> UpdateRow {
+    UpdateRow::new("t", id(key))
+}
+
+fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    match result.unwrap_err() {
+        Error::Service { code, message, status, .. } => format!("{status} {code}: {message}"),
+        other => panic!("not a refusal: {other}"),
+    }
+}

@@ -1,0 +1,37 @@
+//! What this machine has.
+
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The workspace's root.
+pub fn root() -> PathBuf {
+    // This package is at <root>/tests.
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// Where this build's binaries are: `target/debug`, also for a test in `target/debug/deps`.
+pub fn target_dir() -> Result<PathBuf, Error> {
+    let exe = std::env::current_exe()?;
+    let dir = exe.parent().ok_or("this program has no directory")?;
+    Ok(if dir.ends_with("deps") { dir.parent().unwrap_or(dir) } else { dir }.to_owned())
+}
+
+/// Programs that guests are built and run with, and the Debian package of each.
+const TOOLS: &[(&str, &str)] = &[
+    ("busybox", "busybox-static"),
+    ("createrepo_c", "createrepo-c"),
+    ("dnf", "dnf"),
+    ("mmdebstrap", "mmdebstrap"),
+    ("newuidmap", "uidmap"),
+    ("rpm", "rpm"),
+];
+
+/// Debian packages that are missing on this machine.
+pub fn missing_tools() -> Vec<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    let missing = |program: &str| !dirs.iter().any(|dir| dir.join(program).is_file());
+    TOOLS.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect()
+}

@@ -1,0 +1,8 @@
+//! Measures the overhead per migration.
+
+use rig::Error;
+
+/// TBD
+pub fn run() -> Result<(), Error> {
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! A fleet of real guests, migrated on this machine.
+
+mod fleet;
+mod show;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use migration::{MigrationId, Outcome, Record, State};
+use rig::{Error, Options, Rig};
+use serde_json::json;
+
+use crate::build::{binaries, image_dir, images, tools};
+use fleet::{FLEET, Story};
+use show::{Board, durations};
+
+/// The whole must be over by then.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Runs the demo; an error when anything is not as told.
+pub fn run(keep: bool) -> Result<(), Error> {
+    let mut clock = Clock::default();
+    tools()?;
+    clock.lap("installing tools");
+    binaries()?;
+    clock.lap("building");
+    println!("building images that are not there yet");
+    let mut ids: Vec<&str> = FLEET.iter().map(|story| story.image).collect();
+    ids.sort_unstable();
+    images(&ids)?;
+    clock.lap("images");
+    let image_dir = image_dir()?;
+    let state_dir = image_dir.with_file_name("demo");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = demo(&state_dir, &image_dir, &mut clock) => outcome,
+            told = tokio::signal::ctrl_c() => {
+                told?;
+                Err("interrupted; everything was stopped".into())
+            }
+        }
+    });
+    if !keep && !outcome.as_ref().is_err_and(|error| error.to_string().contains("another local cloud")) {
+        clean(&state_dir)?;
+    }
+    clock.tell();
+    outcome
+}
+
+/// Deletes the state directory. Disks belong to the guests' ids: whoever is not root asks the namespace.
+fn clean(state_dir: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(state_dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(format!("{} could not be deleted: {error}", state_dir.display()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn demo(state_dir: &Path, image_dir: &Path, clock: &mut Clock) -> Result<(), Error> {
+    println!("starting the local cloud ({})", state_dir.display());
+    let options =
+        Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), extra: Vec::new() };
+    let mut rig = Rig::start(options).await?;
+    let outcome = migrate(&mut rig, clock).await;
+    clock.lap("checking");
+    rig.stop()?;
+    clock.lap("stopping");
+    outcome
+}
+
+/// One instance on its way.
+struct Traveller {
+    story: &'static Story,
+    instance_id: String,
+    before: BTreeMap<String, Vec<String>>,
+}
+
+async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
+    let mut travellers = Vec::new();
+    for story in &FLEET {
+        println!("{:10} {}", story.name, story.about);
+        let instance_id = rig.create_instance(story.name, story.image, story.data_disks).await?;
+        travellers.push(Traveller { story, before: rig.manifest(&instance_id).await?, instance_id });
+    }
+    clock.lap("booting the fleet");
+    for traveller in &travellers {
+        if let Some((needle, exists)) = traveller.story.kill {
+            let order = json!({ "instanceId": traveller.instance_id, "needle": needle, "exists": exists });
+            rig.operator.command("kill-when", &order).await?;
+        }
+        rig.tag(&traveller.instance_id, traveller.story.tags).await?;
+    }
+    rig.detect().await?;
+    let records = watch(rig, &travellers).await?;
+    clock.lap("migrating");
+    let mut wrong = Vec::new();
+    for (traveller, record) in travellers.iter().zip(&records) {
+        tell(rig, traveller, record).await?;
+        wrong.extend(check(rig, traveller, record).await?.into_iter().map(|what| format!("{}: {what}", traveller.story.name)));
+    }
+    if wrong.is_empty() {
+        println!("\neverything is as told");
+        return Ok(());
+    }
+    Err(format!("not as told:\n  {}", wrong.join("\n  ")).into())
+}
+
+/// Shows the migrations until all are over; a cloud that died is started again.
+async fn watch(rig: &mut Rig, travellers: &[Traveller]) -> Result<Vec<Record>, Error> {
+    let mut board = Board::new(travellers.iter().map(|traveller| traveller.story.name));
+    let until = Instant::now() + LIMIT;
+    loop {
+        if rig.revive().await? {
+            println!("the local cloud had died; it was started again");
+        }
+        // A cloud that is just dying answers nothing.
+        let records = rig.records().await.unwrap_or_default();
+        let of = |traveller: &Traveller| records.iter().find(|record| record.instance_id == traveller.instance_id);
+        let mine: Vec<&Record> = travellers.iter().filter_map(of).collect();
+        for (index, traveller) in travellers.iter().enumerate() {
+            if let Some(record) = of(traveller) {
+                board.show(index, record);
+            }
+        }
+        if mine.len() == travellers.len() && mine.iter().all(|record| record.stage().is_none()) {
+            return Ok(mine.into_iter().cloned().collect());
+        }
+        if Instant::now() > until {
+            return Err(format!("not over after {} s", LIMIT.as_secs()).into());
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+}
+
+async fn tell(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<(), Error> {
+    let State::Ended(outcome) = record.state else { return Ok(()) };
+    let stages = durations(&rig.history(&record.id).await?);
+    let total: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
+    let each: Vec<String> = stages.iter().map(|(name, seconds)| format!("{name} {seconds:.1}")).collect();
+    println!("\n{:10} {outcome:?} after {total:.1} s ({})", traveller.story.name, each.join(", "));
+    let before = record.hops.first().map(|hop| hop.from.to_string()).unwrap_or_default();
+    println!("{:10} {before} -> {}", "", os(rig, &traveller.instance_id).await?);
+    if let Some(cause) = &record.cause {
+        println!("{:10} {} {}", "", cause.code, cause.text);
+    }
+    if outcome != Outcome::Succeeded {
+        for finding in record.findings.iter().filter(|finding| finding.blocks()) {
+            println!("{:10} {}: {}\n{:10}   remedy: {}", "", finding.id, finding.found, "", finding.remedy);
+        }
+    }
+    Ok(())
+}
+
+/// What the guest itself says it runs: `ID VERSION_ID` of its os-release.
+async fn os(rig: &Rig, instance_id: &str) -> Result<String, Error> {
+    let script = ". /etc/os-release; echo \"$ID $VERSION_ID\"";
+    Ok(rig.run_in_guest(instance_id, script).await?.trim().to_owned())
+}
+
+/// What is not as told.
+async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<String>, Error> {
+    let story = traveller.story;
+    let mut wrong = Vec::new();
+    if record.state != State::Ended(story.outcome) {
+        wrong.push(format!("ended as {:?}, not {:?}", record.state, story.outcome));
+    }
+    let runs = os(rig, &traveller.instance_id).await?;
+    if runs != story.os_after {
+        wrong.push(format!("runs {runs}, not {}", story.os_after));
+    }
+    let reason = record.cause.as_ref().map(|cause| cause.text.clone()).unwrap_or_default();
+    for word in story.because {
+        if !reason.contains(word) {
+            wrong.push(format!("the reason does not speak of {word}: {reason}"));
+        }
+    }
+    let snapshots = rig.snapshots(&traveller.instance_id).await?;
+    let ours = snapshots.iter().filter(|snapshot| MigrationId::in_name(&snapshot.name).as_ref() == Some(&record.id)).count();
+    let disks = traveller.before.len();
+    let expected = if story.outcome == Outcome::Refused { 0 } else { disks };
+    if ours != expected {
+        wrong.push(format!("{ours} snapshots are left, not {expected}"));
+    }
+    if story.outcome != Outcome::Succeeded {
+        let after = rig.manifest(&traveller.instance_id).await?;
+        let different = differences(&traveller.before, &after);
+        println!("{:10} {} paths, {} different from before", "", after.values().map(Vec::len).sum::<usize>(), different.len());
+        wrong.extend(different.into_iter().take(5));
+    }
+    Ok(wrong)
+}
+
+fn differences(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+    let mut different = Vec::new();
+    if before.keys().ne(after.keys()) {
+        different.push("there are other disks".to_owned());
+    }
+    for (disk, lines) in before {
+        let now = after.get(disk).map(Vec::as_slice).unwrap_or_default();
+        different.extend(lines.iter().filter(|line| !now.contains(line)).map(|line| format!("{disk} lost {line}")));
+        different.extend(now.iter().filter(|line| !lines.contains(line)).map(|line| format!("{disk} has {line}")));
+    }
+    different
+}
+
+/// Where the time goes.
+struct Clock {
+    laps: Vec<(&'static str, f64)>,
+    last: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { laps: Vec::new(), last: Instant::now() }
+    }
+}
+
+impl Clock {
+    fn lap(&mut self, what: &'static str) {
+        self.laps.push((what, self.last.elapsed().as_secs_f64()));
+        self.last = Instant::now();
+    }
+
+    fn tell(&self) {
+        let laps: Vec<String> = self.laps.iter().map(|(what, seconds)| format!("{what} {seconds:.1} s")).collect();
+        println!("\ntime: {}", laps.join(", "));
+    }
+}

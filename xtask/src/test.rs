@@ -1,0 +1,26 @@
+//! Every test: units, vectors, properties, stages, and whole systems with real guests.
+
+use rig::Error;
+
+use crate::build::{self, binaries, cargo, images, tools};
+
+/// Images that the whole-system tests use.
+const IMAGES: &[&str] = &[
+    "centos_8_5_x64_20G_alibase_20220127.vhd",
+    "m-local-centos85-i686-full-boot",
+    "m-local-centos85-shop-plugin",
+    "m-local-centos85-vendor-agent",
+    "debian_11_11_x64_20G_alibase_20240926.vhd",
+];
+
+/// Runs them all, or those whose name contains `filter`.
+pub fn run(filter: Option<&str>) -> Result<(), Error> {
+    tools()?;
+    binaries()?;
+    images(IMAGES)?;
+    println!("running the tests");
+    let filter: Vec<&str> = filter.into_iter().collect();
+    build::run(&cargo(), &[["test", "--workspace"].as_slice(), &filter].concat())
+}
+
+
