@@ -40,6 +40,8 @@ pub(super) fn install(place: &Path, root: &Path, suite: &str) -> io::Result<()> 
         .arg(root)
         .arg(place.join("sources.list")))
     .map_err(missing_program)?;
+    // mmdebstrap leaves the same sources under another name.
+    fs::remove_file(root.join("etc/apt/sources.list.d/0000sources.list"))?;
     fs::write(root.join("etc/apt/sources.list"), sources)?;
     fs::write(
         root.join("etc/fstab"),

@@ -1,8 +1,6 @@
 # The migratability check. Changes nothing: databases are read from copies, lists and caches go to a
 # scratch folder that is deleted.
-WORK=$(mktemp -d /run/osferry.XXXXXX) || exit 3
-trap 'rm -rf "$WORK"' EXIT
-mkdir -p "$WORK/home" "$WORK/cache" "$WORK/lists/partial" "$WORK/repos"
+scratch
 
 say_os
 say memory_mib "$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)"

@@ -1,7 +1,15 @@
 # What every script begins with. Answers are lines "osf<TAB>key<TAB>value"; anything else is noise.
 set -u
-export LC_ALL=C
+# Without this dnf makes a folder for aliases.
+export LC_ALL=C DNF_DISABLE_ALIASES=1
 DIR=/var/lib/osferry/$MID-$HOP
+
+# A scratch folder that is gone when the script ends.
+scratch() {
+    WORK=$(mktemp -d /run/osferry.XXXXXX) || exit 3
+    trap 'rm -rf "$WORK"' EXIT
+    mkdir -p "$WORK/home" "$WORK/cache" "$WORK/lists/partial" "$WORK/repos"
+}
 
 say() { printf 'osf\t%s\t%s\n' "$1" "$2"; }
 say_lines() { while IFS= read -r line; do [ -z "$line" ] || say "$1" "$line"; done; }
@@ -27,11 +35,18 @@ list_services() {
         awk '{ print $1 }' | grep -v -e '^user@' -e '^session-' -e getty -e '^osferry-' | sort -u
 }
 
-# What is wrong with the package database; silent when nothing is.
+# What is wrong with the package database; silent when nothing is. Leaves nothing behind: caches and logs
+# go to $WORK.
 package_problems() {
     case $ENGINE in
-    distro-sync) dnf -q --noplugins check 2>&1 ;;
-    *) dpkg --audit 2>&1; apt-get -qq -o Dir::Cache="${WORK-/tmp}/cache" check 2>&1 ;;
+    distro-sync)
+        dnf -q --noplugins --setopt=cachedir="$WORK/cache" --setopt=logdir="$WORK/cache" \
+            --setopt=persistdir="$WORK/cache" check 2>&1
+        ;;
+    *)
+        dpkg --audit 2>&1
+        apt-get -qq -o Dir::Cache="$WORK/cache" check 2>&1 | grep -v '^W:'
+        ;;
     esac | head -n 5
 }
 

@@ -9,11 +9,11 @@ fi
 cat >"$DIR/tool.sh"
 if [ ! -d "$DIR/running" ]; then
     if [ -d /run/systemd/system ] && have systemd-run; then
-        systemd-run --quiet --collect --unit="osferry-$MID-$HOP" sh "$DIR/tool.sh"
+        systemd-run --quiet --collect --unit="osferry-$MID-$HOP" /bin/sh "$DIR/tool.sh"
     elif have setsid; then
-        setsid sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &
+        setsid /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &
     else
-        (trap '' HUP; sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &)
+        (trap '' HUP; /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &)
     fi
 fi
 say done yes

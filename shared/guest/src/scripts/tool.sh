@@ -3,6 +3,7 @@ mkdir "$DIR/running" 2>/dev/null || exit 0
 echo $$ >"$DIR/pid"
 exec >>"$DIR/log" 2>&1 </dev/null
 cd /
+scratch
 
 # progress info [code message]
 state() {

@@ -1,4 +1,5 @@
 # Is it the target, and is it healthy? Services and applications get $SECONDS_LEFT to come up.
+scratch
 http_answers() {
     if have curl; then curl -fsS -o /dev/null -m 10 "$1" 2>&1
     elif have wget; then wget -q -O /dev/null -T 10 "$1" 2>&1
@@ -16,11 +17,10 @@ unit_exists() {
     return 1
 }
 lost_services() {
-    list_services >/run/osferry-services
-    grep -v -x -F -f /run/osferry-services "$DIR/before/services" | while IFS= read -r unit; do
+    list_services >"$WORK/services"
+    grep -v -x -F -f "$WORK/services" "$DIR/before/services" | while IFS= read -r unit; do
         if unit_exists "$unit"; then echo "$unit"; fi
     done
-    rm -f /run/osferry-services
 }
 
 until=$(($(date +%s) + SECONDS_LEFT))
@@ -36,8 +36,7 @@ grep -q '"Progress":100,"ErrorCode":0' "$DIR/state.json" 2>/dev/null && say tool
 printf '%s\n' "$lost" | say_lines service_lost
 printf '%s\n' "$failed" | say_lines probe_failed
 package_problems | say_lines package_problem
-list_packages >/run/osferry-packages
-grep -v -x -F -f /run/osferry-packages "$DIR/before/packages" | head -n 60 | say_lines package_lost
-say packages_new "$(grep -c -v -x -F -f "$DIR/before/packages" /run/osferry-packages)"
-rm -f /run/osferry-packages
+list_packages >"$WORK/packages"
+grep -v -x -F -f "$WORK/packages" "$DIR/before/packages" | head -n 60 | say_lines package_lost
+say packages_new "$(grep -c -v -x -F -f "$DIR/before/packages" "$WORK/packages")"
 say done yes
