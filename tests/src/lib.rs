@@ -88,7 +88,10 @@ impl Rig {
         let what = format!("Cloud Assistant of {name}");
         wait_for(&what, Duration::from_secs(60), async || {
             let status = self.operator.ecs.describe_cloud_assistant_status(std::slice::from_ref(&id)).await.ok()?;
-            status.first().filter(|status| status.running).map(drop)
+            let request = DescribeInstances { instance_ids: vec![id.clone()], ..DescribeInstances::default() };
+            let page = self.operator.ecs.describe_instances(&request).await.ok()?;
+            let up = page.items.first()?.status == "Running" && status.first()?.running;
+            up.then_some(())
         })
         .await?;
         Ok(id)

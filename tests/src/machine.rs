@@ -21,6 +21,7 @@ pub fn target_dir() -> Result<PathBuf, Error> {
 const TOOLS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("createrepo_c", "createrepo-c"),
+    ("curl", "curl"),
     ("dnf", "dnf"),
     ("mmdebstrap", "mmdebstrap"),
     ("newuidmap", "uidmap"),

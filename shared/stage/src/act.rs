@@ -99,7 +99,7 @@ impl<'a, C: Cloud> Job<'a, C> {
                     Ok(Command::Pending)
                 }
                 // Between two boots; an event or the next look comes.
-                Err(error) if matches!(error.code(), "IncorrectInstanceStatus" | "InvalidInstance.NotRunning") => {
+                Err(error) if matches!(error.code(), "IncorrectInstanceStatus" | "InvalidInstance.NotMatch") => {
                     Ok(Command::Lost(error.to_string()))
                 }
                 Err(error) => Err(error.into()),

@@ -168,3 +168,54 @@ fn sleep<'a>(waiters: &Condvar, inner: MutexGuard<'a, Inner>, pause: Option<Dura
         Some(pause) => waiters.wait_timeout(inner, pause).unwrap_or_else(PoisonError::into_inner).0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::Work;
+    use super::*;
+
+    fn job(seq: u64, key: &str, due: i64, polled: bool) -> Job {
+        let instance_id = key.to_owned();
+        let work = if polled { Work::FirstHeartbeat { instance_id } } else { Work::Start { instance_id } };
+        Job { seq, key: key.to_owned(), due, not_before: 0, outcome: None, work, tries: 0 }
+    }
+
+    #[test]
+    fn one_machine_job_at_a_time_works_on_an_instance() {
+        let queue = Queue::default();
+        for (seq, key) in [(1, "i-1"), (2, "i-1"), (3, "i-2")] {
+            queue.push(job(seq, key, 0, false));
+        }
+        queue.push(job(4, "i-1", 0, true));
+        let first = queue.take(Lane::Machine, 0).unwrap();
+        let other = queue.take(Lane::Machine, 0).unwrap();
+        assert_eq!((first.job.seq, other.job.seq), (1, 3));
+        assert!(queue.take(Lane::Machine, 0).is_none());
+        assert!(queue.take(Lane::Poll, 0).is_none(), "its agent is not asked meanwhile");
+        drop(first);
+        assert_eq!(queue.take(Lane::Machine, 0).unwrap().job.seq, 2);
+        assert_eq!(queue.take(Lane::Poll, 0).unwrap().job.seq, 4);
+    }
+
+    #[test]
+    fn nothing_is_taken_before_it_is_due() {
+        let queue = Queue::default();
+        queue.push(job(1, "i-1", 20, false));
+        queue.push(job(2, "i-2", 10, false));
+        assert_eq!(queue.next_due(), Some(10));
+        assert!(queue.take(Lane::Machine, 9).is_none());
+        assert_eq!(queue.take(Lane::Machine, 30).unwrap().job.seq, 2);
+    }
+
+    #[test]
+    fn a_stopped_queue_lets_every_waiter_go() {
+        let queue = Queue::default();
+        std::thread::scope(|scope| {
+            let job = scope.spawn(|| queue.wait(Lane::Machine, || 0).is_none());
+            let events = scope.spawn(|| !queue.wait_for_events());
+            let pause = scope.spawn(|| !queue.pause(Duration::from_secs(600)));
+            queue.stop();
+            assert!(job.join().unwrap() && events.join().unwrap() && pause.join().unwrap());
+        });
+    }
+}

@@ -20,7 +20,7 @@ pub(crate) const PATHS: [(&str, &str); 2] =
     [("/centos-vault/8.5.2111/BaseOS/x86_64/os/", EL8), ("/alinux/3/os/x86_64/", ALINUX3)];
 
 /// Installed on every image; the release packages come on top.
-const BASE: [&str; 14] = [
+const BASE: [&str; 15] = [
     "filesystem",
     "glibc",
     "bash",
@@ -31,6 +31,7 @@ const BASE: [&str; 14] = [
     "platform-python",
     "dnf",
     "rpm",
+    "curl",
     "chrony",
     "nginx",
     "java-1.8.0-openjdk",

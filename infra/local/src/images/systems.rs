@@ -179,6 +179,7 @@ struct System {
     openssl: [&'static str; 2],
     python: [&'static str; 2],
     dnf: [&'static str; 2],
+    curl: [&'static str; 2],
     rpm: [&'static str; 2],
     chrony: [&'static str; 2],
     nginx: [&'static str; 2],
@@ -200,6 +201,7 @@ const CENTOS: System = System {
     openssl: ["1.1.1k", "5.el8_5"],
     python: ["3.6.8", "41.el8"],
     dnf: ["4.7.0", "4.el8"],
+    curl: ["7.61.1", "22.el8"],
     rpm: ["4.14.3", "19.el8"],
     chrony: ["4.1", "1.el8"],
     nginx: ["1.14.1", "9.module_el8.0.0"],
@@ -221,6 +223,7 @@ const ALIBABA_CLOUD_LINUX: System = System {
     openssl: ["1.1.1k", "12.0.1.al8"],
     python: ["3.6.8", "62.0.1.al8"],
     dnf: ["4.7.0", "20.0.1.al8"],
+    curl: ["7.61.1", "35.0.2.al8.3"],
     rpm: ["4.14.3", "31.0.1.al8"],
     chrony: ["4.5", "1.0.1.al8"],
     nginx: ["1.20.1", "16.0.2.al8"],
@@ -357,6 +360,7 @@ fn common(system: &System, host: &Host) -> Vec<Package> {
             .link("/usr/bin/yum", "dnf")
             .config("/etc/dnf/dnf.conf", "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n")
             .link("/etc/yum.conf", "dnf/dnf.conf"),
+        new("curl", system.curl).requires(&["openssl-libs"]).program("/usr/bin/curl", "#!/bin/sh\nexec /.toolbox/bin/curl \"$@\"\n"),
         new("rpm", system.rpm).requires(&["glibc", "bash"]).program("/usr/bin/rpm", "#!/bin/sh\nexec /.toolbox/bin/rpm \"$@\"\n"),
         new("chrony", system.chrony)
             .requires(&["systemd"])

@@ -1,4 +1,4 @@
-//! The toolbox: dnf, rpm and the python they need, with every library, in one directory that runs
+//! The toolbox: dnf, rpm, the python they need, and curl, with every library, in one directory that runs
 //! wherever it is mounted. It is put together from this machine's Debian packages. A guest's package
 //! manager then does not depend on the libraries it is about to replace.
 
@@ -16,9 +16,10 @@ use crate::guest::context;
 pub(super) const SOURCE: &str = include_str!("toolbox.rs");
 
 /// What a person types when something of it is missing.
-const PACKAGES: &str = "rpm dnf createrepo-c busybox-static";
+const PACKAGES: &str = "rpm dnf createrepo-c busybox-static curl";
 /// Packages taken whole; libraries come by what they link to.
-const DNF: [&str; 12] = [
+const WHOLE: [&str; 13] = [
+    "curl",
     "python3-dnf",
     "python3-hawkey",
     "python3-libdnf",
@@ -75,6 +76,11 @@ T=${TOOLBOX:-/.toolbox}
 export RPM_CONFIGDIR=$T/usr/lib/rpm
 exec $T/lib/ld.so --library-path $T/lib $T/usr/bin/rpm "$@"
 "#;
+const CURL_WRAPPER: &str = r#"#!/bin/sh
+# curl of the toolbox; TOOLBOX says where that is.
+T=${TOOLBOX:-/.toolbox}
+exec $T/lib/ld.so --library-path $T/lib $T/usr/bin/curl "$@"
+"#;
 const PYTHON_WRAPPER: &str = r#"#!/bin/sh
 # python of the toolbox; TOOLBOX says where that is.
 T=${TOOLBOX:-/.toolbox}
@@ -96,7 +102,7 @@ pub(super) fn host_version() -> io::Result<String> {
 pub(super) fn build(to: &Path) -> io::Result<()> {
     let python = fs::canonicalize("/usr/bin/python3").map_err(missing("python3", "python3"))?;
     let version = python.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut packages: Vec<String> = DNF.map(str::to_owned).to_vec();
+    let mut packages: Vec<String> = WHOLE.map(str::to_owned).to_vec();
     packages.extend([format!("{version}-minimal"), format!("lib{version}-minimal"), format!("lib{version}-stdlib")]);
 
     let mut files = BTreeSet::new();
@@ -127,7 +133,8 @@ pub(super) fn build(to: &Path) -> io::Result<()> {
     fs::write(&macros, text + "\n%_dbpath /var/lib/rpm\n")?;
 
     fs::create_dir_all(to.join("bin"))?;
-    for (name, text) in [("dnf", DNF_WRAPPER), ("rpm", RPM_WRAPPER), ("python", PYTHON_WRAPPER)] {
+    let wrappers = [("curl", CURL_WRAPPER), ("dnf", DNF_WRAPPER), ("rpm", RPM_WRAPPER), ("python", PYTHON_WRAPPER)];
+    for (name, text) in wrappers {
         let path = to.join("bin").join(name);
         fs::write(&path, text)?;
         fs::set_permissions(&path, Permissions::from_mode(0o755))?;
