@@ -145,7 +145,8 @@ impl Rig {
     /// A migration's history, in order.
     pub async fn history(&self, id: &MigrationId) -> Result<Vec<Step>, Error> {
         let end = |key: Key| PrimaryKey::new("migration_id", id.as_str()).and("seq", key);
-        let rows = self.operator.tablestore.get_range_all(GetRange::forward(HISTORY, end(Key::Min), end(Key::Max))).await?;
+        let rows =
+            self.operator.tablestore.get_range_all(GetRange::forward(HISTORY, end(Key::Min), end(Key::Max))).await?;
         rows.iter().map(|row| Ok(serde_json::from_str(row.get_str("step").ok_or("a row without step")?)?)).collect()
     }
 
@@ -160,7 +161,8 @@ impl Rig {
         };
         let invoked = self.operator.ecs.run_command(&request).await?;
         let result = wait_for("a command in the guest", Duration::from_secs(90), async || {
-            let result = self.operator.ecs.describe_invocation_results(&invoked.invoke_id, instance_id).await.ok()??;
+            let result =
+                self.operator.ecs.describe_invocation_results(&invoked.invoke_id, instance_id).await.ok()??;
             (!matches!(result.invocation_status.as_str(), "Pending" | "Running")).then_some(result)
         })
         .await?;

@@ -7,7 +7,8 @@ use rig::Error;
 use crate::build::{self, cargo, root};
 
 /// Functions, as in s.yaml.
-const FUNCTIONS: [&str; 9] = ["assess", "cleanup", "detect", "migrate", "precheck", "rollback", "snapshot", "sweep", "verify"];
+const FUNCTIONS: [&str; 9] =
+    ["assess", "cleanup", "detect", "migrate", "precheck", "rollback", "snapshot", "sweep", "verify"];
 
 /// Builds and lays out.
 pub fn run() -> Result<(), Error> {
@@ -22,5 +23,3 @@ pub fn run() -> Result<(), Error> {
     }
     Ok(())
 }
-
-

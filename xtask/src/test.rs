@@ -22,5 +22,3 @@ pub fn run(filter: Option<&str>) -> Result<(), Error> {
     let filter: Vec<&str> = filter.into_iter().collect();
     build::run(&cargo(), &[["test", "--workspace"].as_slice(), &filter].concat())
 }
-
-

@@ -144,16 +144,17 @@ impl Admin {
                 }
                 Ok(json!({ "killed": self.functions.kill(&read::<Process>(body)?.instance) }))
             }
-            "dead-letters" => {
-                Ok(json!({ "fc": self.functions.dead_letters()?, "eventbridge": self.eventbridge.dead_letters()?.len() }))
-            }
+            "dead-letters" => Ok(
+                json!({ "fc": self.functions.dead_letters()?, "eventbridge": self.eventbridge.dead_letters()?.len() }),
+            ),
             other => Err(ServiceError::new(404, "NoSuchCommand", format!("there is no command {other:?}"))),
         }
     }
 
     fn create_instance(&self, new: CreateInstance) -> Result<Value, ServiceError> {
-        let image = images::find(&new.image_id)
-            .ok_or_else(|| ServiceError::new(404, "InvalidImageId.NotFound", format!("there is no image {:?}", new.image_id)))?;
+        let image = images::find(&new.image_id).ok_or_else(|| {
+            ServiceError::new(404, "InvalidImageId.NotFound", format!("there is no image {:?}", new.image_id))
+        })?;
         let id = self.ecs.create_instance(NewInstance {
             name: new.name,
             image_id: new.image_id,
@@ -194,7 +195,12 @@ impl Admin {
             for _ in 0..LIMIT {
                 if path.as_ref().is_none_or(|path| path.exists()) {
                     let killed = machine.kill_processes(&order.instance_id, &order.needle);
-                    tracing::info!(instance_id = order.instance_id, needle = order.needle, ?killed, "killed on purpose");
+                    tracing::info!(
+                        instance_id = order.instance_id,
+                        needle = order.needle,
+                        ?killed,
+                        "killed on purpose"
+                    );
                     if killed.is_ok_and(|count| count > 0) {
                         return;
                     }
@@ -207,9 +213,7 @@ impl Admin {
 
     fn processes(&self) -> Vec<Value> {
         let processes = self.functions.processes();
-        let form = |process: crate::fc::ProcessInfo| {
-            json!({ "function": process.function, "pid": process.pid, "instance": process.instance, "request": process.busy_request })
-        };
+        let form = |process: crate::fc::ProcessInfo| json!({ "function": process.function, "pid": process.pid, "instance": process.instance, "request": process.busy_request });
         processes.into_iter().map(form).collect()
     }
 }

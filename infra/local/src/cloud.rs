@@ -81,10 +81,12 @@ impl LocalCloud {
         });
         let machine = Arc::new(machine.map_err(|error| ServiceError::internal(format!("guests: {}", chain(&error))))?);
         let clock: fc::Clock = Arc::new(|| jiff::Timestamp::now().as_millisecond());
-        let functions = FunctionCompute::open(config.clone(), store.clone(), keyring.clone(), clock, Tuning::default())?;
+        let functions =
+            FunctionCompute::open(config.clone(), store.clone(), keyring.clone(), clock, Tuning::default())?;
         let place = Place { account_id: config.account_id.clone(), region: config.region.clone() };
         let rules = functions.s_yaml().rules();
-        let eventbridge = EventBridge::open(store.clone(), Arc::new(functions.clone()), place, &["osferry".to_owned()], rules)?;
+        let eventbridge =
+            EventBridge::open(store.clone(), Arc::new(functions.clone()), place, &["osferry".to_owned()], rules)?;
         let ecs = Ecs::open(config.clone(), store.clone(), machine.clone(), eventbridge.clone())?;
         let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), &config.ots_instance)?);
         let victims = Arc::downgrade(&functions);
@@ -178,7 +180,8 @@ impl LocalCloud {
 
 fn lock(state_dir: &Path) -> Result<Flock<File>, ServiceError> {
     let path = state_dir.join("lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(ServiceError::internal)?;
+    let file =
+        OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(ServiceError::internal)?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
         ServiceError::internal(format!("{}: another local cloud runs on this directory ({error})", state_dir.display()))
     })

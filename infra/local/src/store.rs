@@ -22,6 +22,9 @@ pub struct Space {
     keyspace: Keyspace,
 }
 
+/// Key and value of an entry.
+pub type Entry = (Vec<u8>, Vec<u8>);
+
 /// Changes that happen together or not at all.
 pub struct Batch {
     inner: fjall::OwnedWriteBatch,
@@ -89,7 +92,7 @@ impl Space {
     }
 
     /// Key and bytes of every entry whose key starts with `prefix`, in key order.
-    pub fn scan_bytes(&self, prefix: impl AsRef<[u8]>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ServiceError> {
+    pub fn scan_bytes(&self, prefix: impl AsRef<[u8]>) -> Result<Vec<Entry>, ServiceError> {
         let mut found = Vec::new();
         for entry in self.keyspace.prefix(prefix.as_ref()) {
             let (key, value) = entry.into_inner().map_err(broken)?;
@@ -104,7 +107,11 @@ impl Space {
     }
 
     /// Key and bytes of the entries in `[from, to)`, in key order, lazily.
-    pub fn range_bytes(&self, from: Vec<u8>, to: Vec<u8>) -> impl DoubleEndedIterator<Item = Result<(Vec<u8>, Vec<u8>), ServiceError>> {
+    pub fn range_bytes(
+        &self,
+        from: Vec<u8>,
+        to: Vec<u8>,
+    ) -> impl DoubleEndedIterator<Item = Result<Entry, ServiceError>> {
         self.keyspace.range(from..to).map(|entry| {
             let (key, value) = entry.into_inner().map_err(broken)?;
             Ok((key.to_vec(), value.to_vec()))

@@ -61,8 +61,7 @@ fn clean(state_dir: &Path) -> Result<(), Error> {
 
 async fn demo(state_dir: &Path, image_dir: &Path, clock: &mut Clock) -> Result<(), Error> {
     println!("starting the local cloud ({})", state_dir.display());
-    let options =
-        Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), extra: Vec::new() };
+    let options = Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), extra: Vec::new() };
     let mut rig = Rig::start(options).await?;
     let outcome = migrate(&mut rig, clock).await;
     clock.lap("checking");
@@ -99,7 +98,9 @@ async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
     let mut wrong = Vec::new();
     for (traveller, record) in travellers.iter().zip(&records) {
         tell(rig, traveller, record).await?;
-        wrong.extend(check(rig, traveller, record).await?.into_iter().map(|what| format!("{}: {what}", traveller.story.name)));
+        wrong.extend(
+            check(rig, traveller, record).await?.into_iter().map(|what| format!("{}: {what}", traveller.story.name)),
+        );
     }
     if wrong.is_empty() {
         println!("\neverything is as told");
@@ -178,7 +179,8 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
         }
     }
     let snapshots = rig.snapshots(&traveller.instance_id).await?;
-    let ours = snapshots.iter().filter(|snapshot| MigrationId::in_name(&snapshot.name).as_ref() == Some(&record.id)).count();
+    let ours =
+        snapshots.iter().filter(|snapshot| MigrationId::in_name(&snapshot.name).as_ref() == Some(&record.id)).count();
     let disks = traveller.before.len();
     let expected = if story.outcome == Outcome::Refused { 0 } else { disks };
     if ours != expected {
@@ -187,7 +189,12 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
     if story.outcome != Outcome::Succeeded {
         let after = rig.manifest(&traveller.instance_id).await?;
         let different = differences(&traveller.before, &after);
-        println!("{:10} {} paths, {} different from before", "", after.values().map(Vec::len).sum::<usize>(), different.len());
+        println!(
+            "{:10} {} paths, {} different from before",
+            "",
+            after.values().map(Vec::len).sum::<usize>(),
+            different.len()
+        );
         wrong.extend(different.into_iter().take(5));
     }
     Ok(wrong)
