@@ -12,6 +12,9 @@ fn fields<const N: usize>(value: &Value, names: [&str; N]) -> [Value; N] {
     names.map(|name| value[name].clone())
 }
 
+/// Parameters, status and code of the answer.
+type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 #[test]
 fn a_command_runs_and_its_result_is_kept() {
     let world = World::new();
@@ -287,7 +290,7 @@ fn the_parameters_of_run_command_are_checked() {
     let id = world.instance();
     let long = "x".repeat(18 * 1024 + 1);
     let (kind, content, on) = (("Type", "RunShellScript"), ("CommandContent", "exit 0"), ("InstanceId.1", id.as_str()));
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         (&[content, on], 400, "MissingParameter.Type"),
         (&[("Type", "RunPython"), content, on], 400, "InvalidParameter.Type"),
         (&[kind, on], 400, "MissingParameter.CommandContent"),

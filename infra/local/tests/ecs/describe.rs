@@ -11,6 +11,9 @@ fn ids(answer: &Value) -> Vec<String> {
     answer["Instances"]["Instance"].as_array().unwrap().iter().map(|i| text(&i["InstanceId"])).collect()
 }
 
+/// Action and parameters, status and code of the answer.
+type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 #[test]
 fn an_instance_is_described_in_the_words_of_the_service() {
     let world = World::new();
@@ -170,7 +173,7 @@ fn tagging_refuses_what_the_service_refuses() {
     let world = World::new();
     let id = world.instance();
     let (kind, on, key) = (("ResourceType", "instance"), ("ResourceId.1", id.as_str()), ("Tag.1.Key", "k"));
-    let cases: &[(&str, &[(&str, &str)], u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         ("TagResources", &[on, key], 400, "MissingParameter.ResourceType"),
         ("TagResources", &[("ResourceType", "cat"), on, key], 404, "InvalidResourceType.NotFound"),
         ("TagResources", &[kind, key], 400, "MissingParameter.ResourceIds"),

@@ -9,6 +9,9 @@ use crate::world::{World, refusal, text};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
+/// Parameters, status and code of the answer.
+type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 #[test]
 fn a_snapshot_progresses_and_is_accomplished() {
     let world = World::with_latency(Duration::from_secs(10));
@@ -91,7 +94,7 @@ fn the_preconditions_are_checked() {
     let id = world.instance();
     let disk = world.disk(&id, 0);
     let on = ("DiskId", disk.as_str());
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         (&[], 400, "MissingParameter.DiskId"),
         (&[("DiskId", "d-x")], 404, "InvalidDiskId.NotFound"),
         (&[on, ("SnapshotName", "automatic")], 400, "InvalidSnapshotName.Malformed"),
