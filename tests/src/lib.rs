@@ -30,6 +30,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Images, shared with others.
     pub image_dir: PathBuf,
+    /// Where `local-cloud` and the functions are; beside this program when None.
+    pub bin_dir: Option<PathBuf>,
     /// More arguments of `local-cloud serve`.
     pub extra: Vec<String>,
 }
@@ -231,7 +233,10 @@ fn terminate(child: &mut Child) -> Result<(), Error> {
 }
 
 async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
-    let bin = target_dir()?;
+    let bin = match &options.bin_dir {
+        Some(dir) => dir.clone(),
+        None => target_dir()?,
+    };
     let log = File::options().create(true).append(true).open(options.state_dir.join("cloud.log"))?;
     let arguments: [OsString; 11] = [
         "serve".into(),
@@ -286,6 +291,6 @@ pub async fn wait_for<T>(what: &str, limit: Duration, ask: impl AsyncFn() -> Opt
         if Instant::now() > until {
             return Err(format!("{what}: not within {} s", limit.as_secs()).into());
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -19,7 +19,7 @@ use crate::credentials::Keyring;
 use crate::ecs::Ecs;
 use crate::eventbridge::{EventBridge, Place};
 use crate::fc::{self, FunctionCompute, Tuning};
-use crate::front::{self, Services, handler};
+use crate::front::{self, Services, Web, handler};
 use crate::guest::{Machine, MachineConfig};
 use crate::seams::{Hypervisor, ServiceError};
 use crate::store::Store;
@@ -109,6 +109,7 @@ impl LocalCloud {
                 let api = api.clone();
                 async move { api.handle(request).await }
             }),
+            web: Web::new(functions.clone()),
             admin: handler(move |request| {
                 let admin = admin.clone();
                 async move { admin.handle(request).await }
@@ -178,7 +179,11 @@ impl LocalCloud {
     }
 }
 
-fn lock(state_dir: &Path) -> Result<Flock<File>, ServiceError> {
+/// Takes a state directory for this process.
+///
+/// # Errors
+/// Another process has it.
+pub fn lock(state_dir: &Path) -> Result<Flock<File>, ServiceError> {
     let path = state_dir.join("lock");
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(ServiceError::internal)?;

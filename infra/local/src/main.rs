@@ -10,6 +10,7 @@ use local_cloud::cloud::{LocalCloud, until_told};
 use local_cloud::config::Config;
 use local_cloud::guest::{Machine, MachineConfig};
 use local_cloud::images;
+use local_cloud::seams::Hypervisor;
 
 /// A small cloud on one machine, on loopback only.
 #[derive(Parser)]
@@ -22,6 +23,12 @@ struct Cli {
 enum Command {
     /// Serves until SIGTERM; what it is told is kept in the state directory.
     Serve(Serve),
+    /// Deletes every disk and snapshot of a cloud that does not run.
+    Forget {
+        /// Its state directory.
+        #[arg(long)]
+        state_dir: PathBuf,
+    },
     /// Builds images ahead of their first use.
     BuildImages {
         /// Where images are kept.
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).init();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve(args),
+        Command::Forget { state_dir } => forget(&state_dir),
         Command::BuildImages { image_dir, images } => build_images(&image_dir, images),
     };
     match outcome {
@@ -120,6 +128,28 @@ fn serve(args: Serve) -> Result<(), Box<dyn std::error::Error>> {
             })
             .await
     })?;
+    Ok(())
+}
+
+fn forget(state_dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let _lock = local_cloud::cloud::lock(state_dir)?;
+    // Disks belong to the guests' ids: only a machine may delete them. It needs no images for that.
+    let machine = Machine::open(MachineConfig {
+        state_dir: state_dir.to_owned(),
+        image_dir: state_dir.join("no-images"),
+        exe: std::env::current_exe()?,
+        owner_pid: None,
+    })?;
+    let names = |dir: &str| -> std::io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(state_dir.join(dir))?;
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    };
+    for id in names("disks")? {
+        machine.delete_disk(&id)?;
+    }
+    for id in names("snapshots")? {
+        machine.delete_snapshot(&id)?;
+    }
     Ok(())
 }
 

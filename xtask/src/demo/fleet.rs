@@ -64,9 +64,9 @@ pub const FLEET: [Story; 5] = [
     },
     Story {
         name: "shop-1",
-        about: "CentOS 8 whose shop does not answer on the new system",
+        about: "CentOS 8 with a data disk, whose shop does not answer on the new system",
         image: "m-local-centos85-shop-plugin",
-        data_disks: 0,
+        data_disks: 1,
         tags: &[OPT_IN, PROBE],
         kill: None,
         outcome: Outcome::RolledBack,

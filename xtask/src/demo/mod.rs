@@ -49,8 +49,15 @@ pub fn run(keep: bool) -> Result<(), Error> {
     outcome
 }
 
-/// Deletes the state directory. Disks belong to the guests' ids: whoever is not root asks the namespace.
+/// Deletes the state directory. Its disks belong to the guests' ids, so the local cloud deletes them.
 fn clean(state_dir: &Path) -> Result<(), Error> {
+    if state_dir.exists() {
+        let program = rig::target_dir()?.join("local-cloud");
+        let status = std::process::Command::new(program).arg("forget").arg("--state-dir").arg(state_dir).status()?;
+        if !status.success() {
+            return Err(format!("the disks in {} were not deleted", state_dir.display()).into());
+        }
+    }
     match std::fs::remove_dir_all(state_dir) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(format!("{} could not be deleted: {error}", state_dir.display()).into())
@@ -61,7 +68,8 @@ fn clean(state_dir: &Path) -> Result<(), Error> {
 
 async fn demo(state_dir: &Path, image_dir: &Path, clock: &mut Clock) -> Result<(), Error> {
     println!("starting the local cloud ({})", state_dir.display());
-    let options = Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), extra: Vec::new() };
+    let options =
+        Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), bin_dir: None, extra: Vec::new() };
     let mut rig = Rig::start(options).await?;
     let outcome = migrate(&mut rig, clock).await;
     clock.lap("checking");
@@ -82,20 +90,21 @@ async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
     for story in &FLEET {
         println!("{:10} {}", story.name, story.about);
         let instance_id = rig.create_instance(story.name, story.image, story.data_disks).await?;
+        if story.data_disks > 0 {
+            rig.run_in_guest(&instance_id, "head -c 1000000 /dev/urandom > /data/orders.db; sync").await?;
+        }
         travellers.push(Traveller { story, before: rig.manifest(&instance_id).await?, instance_id });
     }
     clock.lap("booting the fleet");
+    break_on_purpose(rig, &travellers).await?;
     for traveller in &travellers {
-        if let Some((needle, exists)) = traveller.story.kill {
-            let order = json!({ "instanceId": traveller.instance_id, "needle": needle, "exists": exists });
-            rig.operator.command("kill-when", &order).await?;
-        }
         rig.tag(&traveller.instance_id, traveller.story.tags).await?;
     }
     rig.detect().await?;
     let records = watch(rig, &travellers).await?;
     clock.lap("migrating");
     let mut wrong = Vec::new();
+    println!("\n{:10} {:10} {:10} {:10} {:>6}  seconds per stage", "instance", "outcome", "before", "after", "all");
     for (traveller, record) in travellers.iter().zip(&records) {
         tell(rig, traveller, record).await?;
         wrong.extend(
@@ -109,6 +118,17 @@ async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
     Err(format!("not as told:\n  {}", wrong.join("\n  ")).into())
 }
 
+/// Orders what is to be killed; a cloud that is started again has forgotten it.
+async fn break_on_purpose(rig: &Rig, travellers: &[Traveller]) -> Result<(), Error> {
+    for traveller in travellers {
+        if let Some((needle, exists)) = traveller.story.kill {
+            let order = json!({ "instanceId": traveller.instance_id, "needle": needle, "exists": exists });
+            rig.operator.command("kill-when", &order).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Shows the migrations until all are over; a cloud that died is started again.
 async fn watch(rig: &mut Rig, travellers: &[Traveller]) -> Result<Vec<Record>, Error> {
     let mut board = Board::new(travellers.iter().map(|traveller| traveller.story.name));
@@ -116,6 +136,7 @@ async fn watch(rig: &mut Rig, travellers: &[Traveller]) -> Result<Vec<Record>, E
     loop {
         if rig.revive().await? {
             println!("the local cloud had died; it was started again");
+            break_on_purpose(rig, travellers).await?;
         }
         // A cloud that is just dying answers nothing.
         let records = rig.records().await.unwrap_or_default();
@@ -136,23 +157,38 @@ async fn watch(rig: &mut Rig, travellers: &[Traveller]) -> Result<Vec<Record>, E
     }
 }
 
+/// One line of the table, and below it why when it did not succeed.
 async fn tell(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<(), Error> {
     let State::Ended(outcome) = record.state else { return Ok(()) };
     let stages = durations(&rig.history(&record.id).await?);
     let total: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
     let each: Vec<String> = stages.iter().map(|(name, seconds)| format!("{name} {seconds:.1}")).collect();
-    println!("\n{:10} {outcome:?} after {total:.1} s ({})", traveller.story.name, each.join(", "));
     let before = record.hops.first().map(|hop| hop.from.to_string()).unwrap_or_default();
-    println!("{:10} {before} -> {}", "", os(rig, &traveller.instance_id).await?);
+    let after = os(rig, &traveller.instance_id).await?;
+    let outcome_text = format!("{outcome:?}");
+    println!("{:10} {outcome_text:10} {before:10} {after:10} {total:>6.1}  {}", traveller.story.name, each.join(", "));
     if let Some(cause) = &record.cause {
-        println!("{:10} {} {}", "", cause.code, cause.text);
+        let text: Vec<&str> = cause.text.split_whitespace().collect();
+        println!("{:10} {} {}", "", cause.code, shortened(&text.join(" "), 150));
     }
-    if outcome != Outcome::Succeeded {
+    if outcome == Outcome::Refused {
         for finding in record.findings.iter().filter(|finding| finding.blocks()) {
-            println!("{:10} {}: {}\n{:10}   remedy: {}", "", finding.id, finding.found, "", finding.remedy);
+            println!("{:10}   {}: {}\n{:10}     remedy: {}", "", finding.id, finding.found, "", finding.remedy);
         }
     }
     Ok(())
+}
+
+/// The beginning and the end of a long text.
+fn shortened(text: &str, limit: usize) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() <= limit {
+        return text.to_owned();
+    }
+    let half = limit / 2;
+    let (begin, end): (String, String) =
+        (letters[..half].iter().collect(), letters[letters.len() - half..].iter().collect());
+    format!("{begin} ... {end}")
 }
 
 /// What the guest itself says it runs: `ID VERSION_ID` of its os-release.

@@ -1,15 +1,17 @@
-# Engine apt-full-upgrade: Debian's own way from one release to the next.
+# Engine apt-full-upgrade: Debian's own way from one release to the next, from the guest's own sources.
 
 codename() {
     case $1 in 11) echo bullseye ;; 12) echo bookworm ;; 13) echo trixie ;; esac
 }
 
-# The guest's sources with the next release's name, Debian's only.
-apt_sources() {
-    new=$(codename "$TO")
-    cat <<SOURCES
-deb $MIRROR/debian $new main
-deb $MIRROR/debian $new-updates main
-deb $MIRROR/debian-security $new-security main
-SOURCES
+# Files with Debian's releases; other people's sources name releases of their own.
+apt_source_files() {
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+        [ -f "$file" ] && grep -q -E '/debian(-security)?/?( |$)' "$file" && echo "$file"
+    done
+}
+
+# The next release's name in place of this one's, in the named files.
+apt_next_release() {
+    sed -i -E "/^(deb|Suites)/ s/\\b$(codename "$FROM")\\b/$(codename "$TO")/g" "$@"
 }

@@ -45,9 +45,11 @@ preview_apt_full_upgrade() {
     dpkg-query -W -f '${db:Status-Abbrev} ${Package}-${Version}\n' | awk '$1 == "ii" { print $2 }' |
         grep -E '^(mysql|mariadb)-server' | say_lines mysql
     package_problems | say_lines package_problem
-    apt_sources >"$WORK/sources.list"
+    mkdir "$WORK/etc"
+    cp -a /etc/apt/. "$WORK/etc"
+    apt_source_files | sed "s|^/etc/apt|$WORK/etc|" | while IFS= read -r file; do apt_next_release "$file"; done
     cp /var/lib/apt/extended_states "$WORK/extended_states" 2>/dev/null || : >"$WORK/extended_states"
-    set -- -o Dir::Etc::SourceList="$WORK/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    set -- -o Dir::Etc::SourceList="$WORK/etc/sources.list" -o Dir::Etc::SourceParts="$WORK/etc/sources.list.d" \
         -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache" -o Dir::Log="$WORK/cache" \
         -o Dir::State::extended_states="$WORK/extended_states" -o APT::Sandbox::User=root
     if ! apt-get "$@" -q update >"$WORK/plan" 2>&1; then
@@ -63,6 +65,10 @@ preview_apt_full_upgrade() {
     xargs apt-cache "$@" show --no-all-versions <"$WORK/new" 2>/dev/null |
         awk '/^(Replaces|Provides|Breaks):/ { gsub(/\([^)]*\)/, ""); gsub(/,/, " "); for (i = 2; i <= NF; i++) print $i }' |
         sort -u >"$WORK/replaced"
+    # So has a library whose next version is new: libsemanage1, libsemanage2.
+    awk 'function stem(name) { sub(/[0-9.]+(t64)?$/, "", name); return name }
+        FNR == NR { if ($1 ~ /^lib.*[0-9]/) new[stem($1)] = 1; next }
+        $1 == "Remv" && $2 ~ /^lib.*[0-9]/ && stem($2) in new { print $2 }' "$WORK/new" "$WORK/plan" >>"$WORK/replaced"
     awk '$1 == "Remv" { print $2 }' "$WORK/plan" | grep -v -x -F -f "$WORK/replaced" | say_lines removal
     awk '$1 == "Inst" && /DOWNGRADED/ { print $2 }' "$WORK/plan" | say_lines downgrade
     say changes "$(grep -c '^Inst ' "$WORK/plan")"

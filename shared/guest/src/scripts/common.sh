@@ -4,9 +4,11 @@ set -u
 export LC_ALL=C DNF_DISABLE_ALIASES=1
 DIR=/var/lib/osferry/$MID-$HOP
 
-# A scratch folder that is gone when the script ends.
+# A scratch folder that is gone when the script ends: in memory where package lists fit.
 scratch() {
-    WORK=$(mktemp -d /run/osferry.XXXXXX) || exit 3
+    base=/run
+    [ "$(df -Pk /run | awk 'NR == 2 { print int($4 / 1024) }')" -ge 400 ] || base=/var/tmp
+    WORK=$(mktemp -d $base/osferry.XXXXXX) || exit 3
     trap 'rm -rf "$WORK"' EXIT
     mkdir -p "$WORK/home" "$WORK/cache" "$WORK/lists/partial" "$WORK/repos"
 }
@@ -50,4 +52,8 @@ package_problems() {
     esac | head -n 5
 }
 
-tool_is_alive() { [ -s "$DIR/pid" ] && kill -0 "$(cat "$DIR/pid")" 2>/dev/null; }
+# A process id means something only in the boot that it is of.
+tool_is_alive() {
+    [ -s "$DIR/pid" ] && [ "$(cat /proc/sys/kernel/random/boot_id)" = "$(cat "$DIR/before/boot_id")" ] &&
+        kill -0 "$(cat "$DIR/pid")" 2>/dev/null
+}

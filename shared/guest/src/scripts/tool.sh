@@ -30,15 +30,11 @@ run_distro_sync() {
 
 run_apt_full_upgrade() {
     export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l
-    old=$(codename "$FROM") new=$(codename "$TO")
     state 5 repositories
     mkdir -p "$DIR/saved"
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-        # Other people's sources are not Debian's releases: they stay as they are.
-        if [ -f "$file" ] && grep -q -E '/debian(-security)?/?( |$)' "$file"; then
-            cp -a "$file" "$DIR/saved/"
-            sed -i -E "/^(deb|Suites)/ s/\\b$old\\b/$new/g" "$file"
-        fi
+    apt_source_files | while IFS= read -r file; do
+        cp -a "$file" "$DIR/saved/"
+        apt_next_release "$file"
     done
     # Changed configuration files of the person stay.
     set -- -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
