@@ -4,17 +4,20 @@
 //!
 //! | request | service |
 //! |---|---|
+//! | host `<function>.fcapp.localhost`, or `/fcapp/<function>/…` | the function's HTTP trigger |
 //! | headers `x-ots-*` | Tablestore, which authenticates by itself |
 //! | `/openapi/putEvents` | EventBridge, data plane |
 //! | `/2023-03-30/…` | Function Compute |
 //! | `/local/…` | the operator's own commands |
 //! | `/` with an action | ECS or STS, by version |
 //!
-//! Every request must be signed by a key of the [`Keyring`](crate::credentials::Keyring).
+//! Every request must be signed by a key of the [`Keyring`](crate::credentials::Keyring), but those to
+//! anonymous HTTP triggers.
 
 mod answer;
 mod gate;
 mod sts;
+mod web;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -41,6 +44,7 @@ use crate::tablestore::Tablestore;
 use gate::Gate;
 
 pub use gate::Clock;
+pub use web::{FunctionName, Web};
 
 /// The largest body: what Function Compute takes synchronously (FC limits, 32 MB).
 const MAX_BODY: usize = 32 * 1024 * 1024;
@@ -91,6 +95,8 @@ pub struct Services {
     pub eventbridge: Arc<EventBridge>,
     /// Function Compute's API.
     pub fc: Handler,
+    /// HTTP triggers.
+    pub web: Web,
     /// The operator's own commands.
     pub admin: Handler,
 }
@@ -188,6 +194,10 @@ impl Front {
     /// # Errors
     /// When it is to get no answer, on request of [`Chaos`].
     pub async fn handle(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HangUp> {
+        // First of all: a function's own paths and headers are none of the services' business.
+        if let Some(target) = web::Target::of(&request) {
+            return Ok(self.web(target, request).await);
+        }
         let path = request.uri().path();
         if request.headers().keys().any(|name| name.as_str().starts_with("x-ots-")) {
             self.tablestore(request).await

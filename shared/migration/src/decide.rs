@@ -98,7 +98,7 @@ pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
         (Stage::Cleanup, Event::Cleaned) => next.end("cleaned up"),
         (_, Event::Cancel { by }) => next.cancel(stage, &by),
         (_, Event::Faulted(cause)) if !cause.transient => next.fail(stage, cause),
-        (_, _) if late => next.fail(stage, overdue(stage)),
+        (_, _) if late => next.fail(stage, overdue(stage, &record.note)),
         (_, Event::Faulted(cause)) => next.retry(cause),
         (_, Event::Waiting { look_at, progress, note }) => next.wait(look_at, progress, note),
         // A result of another stage: late or reordered.
@@ -107,8 +107,15 @@ pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
     next.decision()
 }
 
-fn overdue(stage: Stage) -> Cause {
-    Cause::permanent(Code::Deadline, format!("{} took longer than {} min", stage.name(), stage.deadline() / 60_000))
+/// `last` is what it waited for, or met, last.
+fn overdue(stage: Stage, last: &str) -> Cause {
+    let limit = stage.deadline() / 60_000;
+    let mut text = format!("{} took longer than {limit} min", stage.name());
+    if !last.is_empty() {
+        text.push_str("; last: ");
+        text.push_str(last);
+    }
+    Cause::permanent(Code::Deadline, text)
 }
 
 /// Longest pause between two tries after transient failures, milliseconds: the sweep's pace is a minute,
@@ -161,7 +168,7 @@ impl Next {
                 self.record.touched = true;
                 self.enter(Stage::Migrate, &format!("snapshots of {count} disks are accomplished"));
             }
-            None if late => self.fail(Stage::Snapshot, overdue(Stage::Snapshot)),
+            None if late => self.fail(Stage::Snapshot, overdue(Stage::Snapshot, &self.record.note.clone())),
             // Snapshots announce their completion; this is for a lost announcement.
             None => self.wait(self.now + 60_000, u8::try_from(percent).ok(), format!("snapshots of {count} disks")),
         }

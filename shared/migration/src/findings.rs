@@ -311,7 +311,7 @@ pub fn judge_after(facts: &AfterFacts, hop: &Hop) -> Vec<Finding> {
         _ => findings.push(Finding::block(
             "after.os",
             format!("the guest says it is {} {}, not {}", facts.os_id, facts.os_version, hop.to),
-            "read the tool's log in the history",
+            "the end of the tool's log is in the log of osferry-rollback",
         )),
     }
     if facts.boot_id.is_empty() || facts.boot_id == facts.boot_id_before {
@@ -321,14 +321,14 @@ pub fn judge_after(facts: &AfterFacts, hop: &Hop) -> Vec<Finding> {
         findings.push(Finding::block(
             "after.tool",
             "the migration tool does not say that it succeeded",
-            "read the tool's log in the history",
+            "the end of the tool's log is in the log of osferry-rollback",
         ));
     }
     if !facts.package_manager.is_empty() {
         findings.push(Finding::block(
             "after.package-manager",
             format!("the package database is not consistent: {}", facts.package_manager),
-            "read the tool's log in the history",
+            "the end of the tool's log is in the log of osferry-rollback",
         ));
     }
     if !facts.services_lost.is_empty() {

@@ -238,3 +238,13 @@ fn a_newer_schema_is_refused_by_its_code() {
     assert_eq!(Record::from_json(&json).unwrap_err().code(), Code::NewerSchema);
     assert_eq!(Record::from_json("{}").unwrap_err().code(), Code::BrokenRecord);
 }
+
+#[test]
+fn a_deadline_names_what_it_met_last() {
+    let met = Cause::transient(Code::Forbidden, "DescribeDisks of i-1");
+    let waiting = after(Stage::Precheck, Event::Faulted(met.clone()));
+    let late = decide(&waiting, Event::Faulted(met), waiting.deadline().unwrap()).record;
+    let cause = late.cause.unwrap();
+    assert_eq!((cause.code, late.ending), (Code::Deadline, Some(Outcome::Failed)));
+    assert!(cause.text.contains("OSF-C003") && cause.text.contains("DescribeDisks of i-1"), "{cause:?}");
+}

@@ -226,9 +226,10 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
         let after = rig.manifest(&traveller.instance_id).await?;
         let different = differences(&traveller.before, &after);
         println!(
-            "{:10} {} paths, {} different from before",
+            "{:10} manifest: {} paths on {} disk(s), {} different from before",
             "",
             after.values().map(Vec::len).sum::<usize>(),
+            after.len(),
             different.len()
         );
         wrong.extend(different.into_iter().take(5));

@@ -3,161 +3,20 @@
 // Helpers of tests fail by panicking, as tests do.
 #![allow(clippy::unwrap_used)]
 
+mod web;
+mod world;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use local_cloud::chaos::{Chaos, Fault, FaultRule};
-use local_cloud::credentials::{Identity, Keyring, Who};
-use local_cloud::eventbridge::{EventBridge, Place};
-use local_cloud::front::{EcsApi, Front, HangUp, Services, handler, serve};
-use local_cloud::seams::{Invoker, ServiceError};
-use local_cloud::store::Store;
-use local_cloud::tablestore::Tablestore;
+use http::Request;
+use local_cloud::chaos::Fault;
+use local_cloud::credentials::Who;
+use local_cloud::front::HangUp;
 use openapi::Credentials;
-use openapi::sign::{Wire, acs3, canonical_query, parse_query, rpc_v1};
-use serde_json::{Value, json};
-
-/// When the captured requests were made: 2026-11-23T00:09:50Z.
-const NOW: i64 = 1_795_392_590_000;
-
-/// Calls that ECS got: who, action, parameters.
-type Calls = Arc<Mutex<Vec<(Who, String, BTreeMap<String, String>)>>>;
-
-struct FakeEcs(Calls);
-
-impl EcsApi for FakeEcs {
-    fn call(&self, who: &Identity, action: &str, params: &BTreeMap<String, String>) -> Result<Value, ServiceError> {
-        self.0.lock().unwrap().push((who.who.clone(), action.into(), params.clone()));
-        match action {
-            "RunCommand" => Ok(json!({"CommandId": "c-1", "InvokeId": "t-1"})),
-            "StartInstance" => Err(ServiceError::new(403, "IncorrectInstanceStatus", "no")),
-            "Panic" => panic!("on purpose"),
-            _ => Ok(json!({})),
-        }
-    }
-}
-
-struct NoFunctions;
-
-impl Invoker for NoFunctions {
-    fn submit(&self, function: &str, _: &[u8]) -> Result<String, ServiceError> {
-        Err(ServiceError::new(404, "FunctionNotFound", function))
-    }
-}
-
-struct World {
-    services: Arc<Services>,
-    calls: Calls,
-    killed: Arc<Mutex<Vec<String>>>,
-    _dir: tempfile::TempDir,
-}
-
-/// A cloud whose operator has the key of the captured requests.
-fn world() -> World {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
-    let operator = Identity {
-        access_key_id: "testak".into(),
-        access_key_secret: "testsk".into(),
-        security_token: None,
-        who: Who::Operator,
-    };
-    let mut batch = store.batch();
-    batch.put(&store.space("credentials").unwrap(), "operator", &operator).unwrap();
-    store.commit(batch).unwrap();
-    let keyring = Keyring::open(&store).unwrap();
-    let killed = Arc::new(Mutex::new(Vec::new()));
-    let (caller, cloud) = (killed.clone(), killed.clone());
-    let chaos = Chaos::with_killers(
-        Box::new(move |instance| caller.lock().unwrap().push(instance.to_owned())),
-        Box::new(move || cloud.lock().unwrap().push("cloud".to_owned())),
-    );
-    let place = Place { account_id: "1234".into(), region: "cn-hangzhou".into() };
-    let buses = ["osmig-bus".to_owned()];
-    let calls = Calls::default();
-    let echo = |name: &'static str| {
-        handler(move |request: Request<Bytes>| async move {
-            let who = request.extensions().get::<Identity>().unwrap().access_key_id.clone();
-            Response::new(Bytes::from(format!("{name} {who} {} {}", request.method(), request.uri().path())))
-        })
-    };
-    let services = Services {
-        account_id: "1234".into(),
-        chaos: Arc::new(chaos),
-        ecs: Arc::new(FakeEcs(calls.clone())),
-        tablestore: Arc::new(Tablestore::open(store.clone(), keyring.clone(), "ferry").unwrap()),
-        eventbridge: EventBridge::open(store, Arc::new(NoFunctions), place, &buses, vec![]).unwrap(),
-        fc: echo("fc"),
-        admin: echo("admin"),
-        keyring,
-    };
-    World { services: Arc::new(services), calls, killed, _dir: dir }
-}
-
-impl World {
-    fn front(&self) -> Front {
-        Front::new_at(self.services.clone(), Arc::new(|| NOW))
-    }
-
-    fn add_fault(&self, service: &str, action: &str, fault: Fault) {
-        let rule = FaultRule { caller: None, service: service.into(), action: action.into(), skip: 0, fault };
-        self.services.chaos.add(rule);
-    }
-
-    fn actions(&self) -> Vec<String> {
-        self.calls.lock().unwrap().iter().map(|(_, action, _)| action.clone()).collect()
-    }
-}
-
-/// What is signed, to be spoilt in tests.
-struct Signed {
-    credentials: Credentials,
-    path: &'static str,
-    date: &'static str,
-    nonce: &'static str,
-}
-
-impl Default for Signed {
-    fn default() -> Self {
-        let credentials =
-            Credentials { access_key_id: "testak".into(), access_key_secret: "testsk".into(), security_token: None };
-        Self { credentials, path: "/", date: "2026-11-23T00:00:00Z", nonce: "n-1" }
-    }
-}
-
-impl Signed {
-    fn request(&self, action: &str, params: &[(&str, &str)]) -> Request<Bytes> {
-        let query: Vec<_> = params.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-        let mut headers = vec![
-            ("host", "127.0.0.1".to_owned()),
-            ("x-acs-action", action.to_owned()),
-            ("x-acs-version", "2014-05-26".to_owned()),
-            ("x-acs-date", self.date.to_owned()),
-            ("x-acs-signature-nonce", self.nonce.to_owned()),
-            ("x-acs-content-sha256", acs3::content_sha256(b"")),
-        ];
-        headers.extend(self.credentials.security_token.clone().map(|token| ("x-acs-security-token", token)));
-        let mut headers: Vec<_> = headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
-        let wire = Wire { method: "POST", path: self.path, query: &query, headers: &headers, body: b"" };
-        headers.push(("authorization".into(), acs3::authorization(&wire, &self.credentials)));
-        let target = format!("{}?{}", self.path, canonical_query(&query));
-        let builder = Request::post(target);
-        let builder = headers.iter().fold(builder, |builder, (name, value)| builder.header(name, value));
-        builder.body(Bytes::new()).unwrap()
-    }
-}
-
-/// Status and JSON.
-async fn ask(front: &Front, request: Request<Bytes>) -> (u16, Value) {
-    let answer = front.handle(request).await.unwrap();
-    (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap())
-}
-
-fn code(answer: &(u16, Value)) -> (u16, &str) {
-    (answer.0, answer.1["Code"].as_str().unwrap_or_default())
-}
+use openapi::sign::{canonical_query, parse_query, rpc_v1};
+use serde_json::Value;
+use world::{Signed, ask, code, open_port, world};
 
 #[tokio::test]
 async fn requests_of_official_sdks_reach_their_service() {
@@ -169,7 +28,7 @@ async fn requests_of_official_sdks_reach_their_service() {
         body: String,
     }
     let all: Vec<Captured> =
-        serde_json::from_str(include_str!("../../../shared/openapi/testdata/requests.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../shared/openapi/testdata/requests.json")).unwrap();
     let world = world();
     let front = world.front();
     let mut outcomes = Vec::new();
@@ -385,23 +244,6 @@ async fn every_fault_does_what_it_says() {
         let second = Signed { credentials, nonce: "n-2", ..Signed::default() };
         assert_eq!(ask(&front, second.request("ResetDisk", &[])).await.0, 200, "{fault:?}");
     }
-}
-
-/// A cloud on a real port, and clients of it.
-struct Port {
-    endpoint: String,
-    key: Credentials,
-    stop: tokio::sync::oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<()>,
-}
-
-async fn open_port(world: &World) -> Port {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let shutdown = async move { stopped.await.unwrap_or_default() };
-    let served = tokio::spawn(serve(listener, world.services.clone(), shutdown));
-    Port { endpoint, key: Signed::default().credentials, stop, served }
 }
 
 #[tokio::test]
