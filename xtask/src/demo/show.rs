@@ -1,7 +1,7 @@
 //! What one sees: a line per instance, moving on a terminal, plain when not.
 
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use migration::{Record, Stage, State, Step};
@@ -23,14 +23,13 @@ impl Board {
     pub fn new(names: impl IntoIterator<Item = &'static str>) -> Self {
         let plain = !std::io::stderr().is_terminal();
         let bars = MultiProgress::new();
-        let style = ProgressStyle::with_template("{prefix:10} [{bar:24}] {elapsed:>4} {msg}")
+        let style = ProgressStyle::with_template("{prefix:10} [{bar:24}] {percent:>3} % {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ");
         let line = |name| {
             let bar = if plain { ProgressBar::hidden() } else { bars.add(ProgressBar::new(100)) };
             bar.set_style(style.clone());
             bar.set_prefix(name);
-            bar.enable_steady_tick(Duration::from_millis(500));
             Line { name, bar, last: String::new() }
         };
         Self { lines: names.into_iter().map(line).collect(), plain }
@@ -40,19 +39,30 @@ impl Board {
     pub fn show(&mut self, index: usize, record: &Record) {
         let line = &mut self.lines[index];
         let (percent, text) = position(record);
+        let seconds = elapsed(record);
         line.bar.set_position(percent);
-        line.bar.set_message(text.clone());
+        line.bar.set_message(format!("{seconds:>3} s  {text}"));
         if text == line.last {
             return;
         }
         if self.plain {
-            println!("{:10} {percent:>3} %  {text}", line.name);
+            println!("{:10} {percent:>3} % {seconds:>3} s  {text}", line.name);
         }
         line.last = text;
         if record.stage().is_none() {
-            line.bar.finish();
+            line.bar.abandon();
         }
     }
+}
+
+/// Seconds since the migration was opened, or that it took.
+fn elapsed(record: &Record) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let until = match record.state {
+        State::Ended(_) => record.entered_at,
+        State::In(_) => i64::try_from(now).unwrap_or(i64::MAX),
+    };
+    (until - record.created_at) / 1000
 }
 
 /// Percent of the whole way, and where it stands.
