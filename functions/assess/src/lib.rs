@@ -26,6 +26,11 @@ impl Act for Assess {
             }
             Command::Ran(output) => {
                 let facts = output.read(guest::read_assessment)?;
+                if !facts.preview.unreachable.is_empty() {
+                    // A mirror that is away for a while must not decide: the check is made again.
+                    job.forget("assess");
+                    return Err(Cause::transient(Code::Repositories, facts.preview.unreachable).into());
+                }
                 Ok(Event::Assessed(judge_guest(&facts, scripts.hop, &job.record.policy)))
             }
         }
@@ -86,6 +91,23 @@ mod tests {
         });
         let record = drive(&Assess, &cloud, record_in(Stage::Assess), false).await;
         assert_eq!(record.state, State::In(Stage::Snapshot));
+    }
+
+    #[tokio::test]
+    async fn a_mirror_that_is_away_is_asked_again() {
+        let cloud = FakeCloud::new();
+        let mut times = 0;
+        cloud.answers(move |_| {
+            times += 1;
+            let mut lines = HEALTHY.to_vec();
+            if times < 3 {
+                lines[6] = ("unreachable", "Curl error (52): Server returned nothing");
+            }
+            answer(&lines)
+        });
+        let record = drive(&Assess, &cloud, record_in(Stage::Assess), false).await;
+        assert_eq!(record.state, State::In(Stage::Snapshot));
+        assert_eq!(*cloud.done.borrow(), ["run assess-1", "run assess-2", "run assess-3"]);
     }
 
     #[tokio::test]

@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    const RUNNING: &str = r#"{"Timestamp":1,"ProgressInfo":"packages","Progress":10,"ErrorCode":0,"ErrorMsg":""}"#;
+    const RUNNING: &str = r#"{"Timestamp":1,"ProgressInfo":"packages","Progress":25,"ErrorCode":0,"ErrorMsg":""}"#;
     const SUCCEEDED: &str = r#"{"Timestamp":1,"ProgressInfo":"succeeded","Progress":100,"ErrorCode":0,"ErrorMsg":""}"#;
     const FAILED: &str =
         r#"{"Timestamp":1,"ProgressInfo":"failed","Progress":10,"ErrorCode":103,"ErrorMsg":"no space left"}"#;
@@ -206,6 +206,6 @@ mod tests {
             record.memo = job.memo;
             cloud.settle();
         }
-        assert!(matches!(seen, Some(Event::Waiting { progress: Some(50), note, .. }) if note == "packages"));
+        assert!(matches!(seen, Some(Event::Waiting { progress: Some(57), note, .. }) if note == "packages"));
     }
 }

@@ -123,8 +123,9 @@ pub fn read_assessment(output: &str) -> Result<GuestFacts, OutputError> {
         let parsed = value.split_once(' ').and_then(|(path, free)| Some((path.to_owned(), free.parse().ok()?)));
         free_mib.push(parsed.ok_or(OutputError::BadValue { key: "free_mib", value })?);
     }
-    let problem = answer.all("problem").join("; ");
-    let changes = if problem.is_empty() { answer.number("changes")? } else { 0 };
+    let (problem, unreachable) = (answer.all("problem").join("; "), answer.all("unreachable").join("; "));
+    let planned = problem.is_empty() && unreachable.is_empty();
+    let changes = if planned { answer.number("changes")? } else { 0 };
     Ok(GuestFacts {
         os_id: answer.text("os_id"),
         os_version: answer.text("os_version"),
@@ -133,7 +134,13 @@ pub fn read_assessment(output: &str) -> Result<GuestFacts, OutputError> {
         free_mib,
         foreign_packages: answer.all("foreign_package"),
         package_manager: answer.all("package_problem").join("; "),
-        preview: Preview { problem, removals: answer.all("removal"), downgrades: answer.all("downgrade"), changes },
+        preview: Preview {
+            problem,
+            unreachable,
+            removals: answer.all("removal"),
+            downgrades: answer.all("downgrade"),
+            changes,
+        },
         mysql: answer.all("mysql"),
         epel_modular: answer.yes("epel_modular"),
         foreign_modules: answer.all("foreign_module"),
@@ -155,12 +162,12 @@ pub fn read_watch(output: &str) -> Result<Tool, OutputError> {
     })
 }
 
-/// Within the package manager's phase, the packages it has counted tell more: it goes from 10 to 90.
+/// Within the package manager's phase, the packages it has counted tell more: it goes from 25 to 90.
 fn refine(progress: u8, count: &str) -> u8 {
     let Some((done, all)) = count.trim().split_once('/') else { return progress };
     match (done.parse::<u64>(), all.parse::<u64>()) {
-        (Ok(done), Ok(all)) if all > 0 && done <= all && (10..90).contains(&progress) => {
-            progress.max(u8::try_from(10 + 80 * done / all).unwrap_or(90))
+        (Ok(done), Ok(all)) if all > 0 && done <= all && (25..90).contains(&progress) => {
+            progress.max(u8::try_from(25 + 65 * done / all).unwrap_or(90))
         }
         _ => progress,
     }
@@ -254,7 +261,8 @@ mod tests {
         };
         let running = |progress| Tool::Running { progress, phase: "packages".into() };
         assert_eq!(tool(10, 0, ("count", "")), running(10));
-        assert_eq!(tool(10, 0, ("count", "20/40")), running(50));
+        assert_eq!(tool(25, 0, ("count", "20/40")), running(57));
+        assert_eq!(tool(10, 0, ("count", "20/40")), running(10), "downloads are counted otherwise");
         assert_eq!(tool(10, 0, ("count", "x/0")), running(10));
         assert_eq!(tool(100, 0, ("count", "")), Tool::Succeeded);
         assert_eq!(tool(10, 103, ("died", "yes")), Tool::Failed("no space".into()));

@@ -51,6 +51,8 @@ codes! {
     GuestCommand = "OSF-G001",
     /// The output of a command in the guest cannot be understood.
     GuestOutput = "OSF-G002",
+    /// The guest cannot reach its package repositories.
+    Repositories = "OSF-G003",
     /// A disk's snapshot failed.
     SnapshotFailed = "OSF-S003",
     /// The migration tool failed.

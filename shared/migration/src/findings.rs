@@ -138,6 +138,8 @@ pub struct GuestFacts {
 pub struct Preview {
     /// What it complained of; empty when the transaction resolves.
     pub problem: String,
+    /// What it could not download; there is no plan then, and the check must be made again.
+    pub unreachable: String,
     /// Packages it would remove without a successor.
     pub removals: Vec<String>,
     /// Packages it would downgrade.

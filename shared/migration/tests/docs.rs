@@ -33,6 +33,7 @@ fn every_check_is_explained() {
     let some = || vec!["x".to_owned()];
     let cloud = CloudFacts { locks: some(), snapshots_in_progress: some(), maintenance: some(), ..Default::default() };
     let preview = Preview {
+        unreachable: String::new(),
         problem: "x".into(),
         removals: some(),
         downgrades: vec!["mysql-server".into(), "x".into()],

@@ -137,9 +137,14 @@ impl<'a, C: Cloud> Job<'a, C> {
 
     /// Sends a command under the next number, whatever became of the last.
     pub async fn command_again(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
+        self.forget(key);
+        self.command(&self.numbered(key), script, timeout_secs).await
+    }
+
+    /// What became of a command does not count: the next look sends it under the next number.
+    pub fn forget(&mut self, key: &str) {
         self.memo.commands.remove(&self.numbered(key));
         self.memo.marks.insert(format!("#{key}"), self.number(key) + 1);
-        self.command(&self.numbered(key), script, timeout_secs).await
     }
 
     fn number(&self, key: &str) -> i64 {

@@ -126,7 +126,10 @@ pub async fn step<A: Act, C: Cloud, R: Records, B: Bus>(
             return Ok(Handled::Fenced);
         };
         outcome = Handled::Acted;
-        if poke == stored.poke && !proceed {
+        // Events that came while a dead invocation held the lease reached nobody: what this look has begun
+        // again (a command's ClientToken) may have been over for long.
+        let orphaned = stored.lease.is_some();
+        if poke == stored.poke && !proceed && !orphaned {
             break;
         }
     }

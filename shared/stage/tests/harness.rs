@@ -9,7 +9,7 @@ use migration::{Cause, Code, Event, Millis, Outcome, Stage, State};
 use openapi::eventbridge::CloudEvent;
 use stage::bus::STAGE_REQUESTED;
 use stage::cloud::Cloud;
-use stage::records::{Outgoing, Records};
+use stage::records::{Lease, Outgoing, Records};
 use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, record_in};
 use stage::{Act, Env, Fault, Handled, Invocation, Job, step};
 
@@ -185,6 +185,21 @@ async fn after_a_crash_the_lease_runs_out_and_the_row_is_due() {
     let due = world.records.due(NOW.get()).await.unwrap();
     assert_eq!(due.len(), 1, "the sweep finds it");
     assert_eq!(step(&world, &stage, &id, &invocation("r-3")).await.unwrap(), Handled::Acted);
+}
+
+#[tokio::test]
+async fn whoever_follows_a_crash_looks_twice() {
+    let world = world();
+    let id = record_in(Stage::Precheck).id;
+    let stored = world.records.load(&id).await.unwrap().unwrap();
+    let lost = Lease { holder: "r-1".into(), until: NOW.get() + 1_000 };
+    assert!(world.records.acquire(&stored, &lost).await.unwrap());
+    NOW.set(NOW.get() + 2_000);
+    // The first look takes up a command whose end was announced to the one that died.
+    let stage = acting(|times| Ok(if times == 1 { waiting(60) } else { Event::Prechecked(vec![]) }));
+    assert_eq!(step(&world, &stage, &id, &invocation("r-2")).await.unwrap(), Handled::Acted);
+    assert_eq!(stage.times.get(), 2);
+    assert_eq!(world.records.load(&id).await.unwrap().unwrap().record.state, State::In(Stage::Assess));
 }
 
 #[tokio::test]

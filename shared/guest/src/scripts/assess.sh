@@ -9,6 +9,16 @@ for path in /usr /var /boot; do
 done
 awk '$NF ~ /^\(.*O.*\)$/ { print $1 }' /proc/modules | head -n 20 | say_lines foreign_module
 
+# Why there is no plan: what cannot be reached now may be reached later, what cannot be resolved stays so.
+tell_problem() {
+    if unreachable "$WORK/plan"; then
+        grep -i -E '(error|err|failed|cannot|could not|unable)' "$WORK/plan" | tail -n 3 | cut -c 1-300 | say_lines unreachable
+    else
+        grep -A 12 -i -E '^(error|e:|the following packages have unmet)' "$WORK/plan" | head -n 12 | say_lines problem
+        tail -n 3 "$WORK/plan" | say_lines problem
+    fi
+}
+
 # name, sections and rows of the transaction that dnf shows
 preview_distro_sync() {
     cp -a /var/lib/rpm "$WORK/rpm"
@@ -21,8 +31,9 @@ preview_distro_sync() {
     package_problems | say_lines package_problem
     distro_sync_repos "$WORK/repos"
     distro_sync_transaction >"$WORK/transaction"
-    dnf --assumeno $(distro_sync_options "$WORK/repos") --setopt=cachedir="$WORK/cache" \
-        --setopt=logdir="$WORK/cache" --setopt=persistdir="$WORK/cache" shell "$WORK/transaction" >"$WORK/plan" 2>&1
+    fetch 5 dnf --assumeno $(distro_sync_options "$WORK/repos") --setopt=cachedir="$WORK/cache" \
+        --setopt=logdir="$WORK/cache" --setopt=persistdir="$WORK/cache" shell "$WORK/transaction"
+    mv "$WORK/out" "$WORK/plan"
     if grep -q -e '^Transaction Summary' -e '^Nothing to do' "$WORK/plan"; then
         awk '
             /^[A-Z].*:$/ { section = $0; next }
@@ -35,8 +46,7 @@ preview_distro_sync() {
             END { print "osf\tchanges\t" changes + 0 }
         ' "$WORK/plan" | grep -v -x -F "$(distro_sync_replaced | sed 's/^/osf	removal	/')"
     else
-        sed -n '/^Error/,$p' "$WORK/plan" | head -n 12 | say_lines problem
-        tail -n 3 "$WORK/plan" | say_lines problem
+        tell_problem
     fi
 }
 
@@ -52,12 +62,13 @@ preview_apt_full_upgrade() {
     set -- -o Dir::Etc::SourceList="$WORK/etc/sources.list" -o Dir::Etc::SourceParts="$WORK/etc/sources.list.d" \
         -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache" -o Dir::Log="$WORK/cache" \
         -o Dir::State::extended_states="$WORK/extended_states" -o APT::Sandbox::User=root
-    if ! apt-get "$@" -q update >"$WORK/plan" 2>&1; then
-        grep -E '^(E|Err)' "$WORK/plan" | head -n 12 | say_lines problem
+    if ! fetch 5 apt-get "$@" -q -o APT::Update::Error-Mode=any update; then
+        mv "$WORK/out" "$WORK/plan"
+        tell_problem
         return
     fi
     if ! apt-get "$@" -q -s full-upgrade >"$WORK/plan" 2>&1; then
-        tail -n 12 "$WORK/plan" | say_lines problem
+        tell_problem
         return
     fi
     # A package that a new one says it replaces or provides has a successor.

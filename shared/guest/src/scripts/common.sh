@@ -13,6 +13,27 @@ scratch() {
     mkdir -p "$WORK/home" "$WORK/cache" "$WORK/lists/partial" "$WORK/repos"
 }
 
+# Does this output speak of repositories that could not be reached?
+unreachable() {
+    grep -q -i -e 'curl error' -e 'cannot download' -e 'failed to download' -e 'failed to fetch' -e 'unable to fetch' \
+        -e 'could not resolve' -e 'could not connect' -e 'unable to connect' -e 'temporary failure' "$1"
+}
+
+# TRIES command: runs it, its output in $WORK/out; again while repositories cannot be reached.
+fetch() {
+    left=$1
+    shift
+    pause=0
+    while :; do
+        "$@" >"$WORK/out" 2>&1
+        code=$?
+        left=$((left - 1))
+        { [ $code -ne 0 ] && [ $left -gt 0 ] && unreachable "$WORK/out"; } || return $code
+        [ $pause -ge 30 ] || pause=$((pause + 2))
+        sleep $pause
+    done
+}
+
 say() { printf 'osf\t%s\t%s\n' "$1" "$2"; }
 say_lines() { while IFS= read -r line; do [ -z "$line" ] || say "$1" "$line"; done; }
 have() { command -v "$1" >/dev/null 2>&1; }

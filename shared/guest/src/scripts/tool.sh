@@ -19,8 +19,15 @@ run_distro_sync() {
     mkdir -p "$DIR/repos"
     distro_sync_repos "$DIR/repos"
     distro_sync_transaction >"$DIR/transaction"
-    state 10 packages
-    dnf -y $(distro_sync_options "$DIR/repos") shell "$DIR/transaction" || fail 10 "dnf distro-sync ended with $?"
+    state 10 download
+    # Everything is here before anything is changed: no mirror can break the transaction.
+    fetch 20 dnf -y --downloadonly $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction"
+    code=$?
+    cat "$WORK/out"
+    [ $code -eq 0 ] || fail 10 "dnf download ended with $code"
+    state 25 packages
+    dnf -y -C $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction" ||
+        fail 25 "dnf distro-sync ended with $?"
     state 90 checking
     rpm -q alinux-release || fail 90 "alinux-release is not installed"
     twice=$(rpm -qa --qf '%{NAME}\n' | grep -v -e '^kernel' -e '^gpg-pubkey' | sort | uniq -d | head -n 5)
@@ -38,9 +45,9 @@ run_apt_full_upgrade() {
     done
     # Changed configuration files of the person stay.
     set -- -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
-    apt-get "$@" update || fail 5 "apt-get update ended with $?"
+    fetch 20 apt-get "$@" -o APT::Update::Error-Mode=any update || fail 5 "apt-get update: $(tail -n 5 "$WORK/out")"
     state 10 download
-    apt-get "$@" -d full-upgrade || fail 10 "apt-get download ended with $?"
+    fetch 20 apt-get "$@" -d full-upgrade || fail 10 "apt-get download: $(tail -n 5 "$WORK/out")"
     state 25 upgrade
     apt-get "$@" upgrade --without-new-pkgs || fail 25 "apt-get upgrade ended with $?"
     state 55 full-upgrade
