@@ -33,8 +33,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const FETCH_LIMIT: Duration = Duration::from_secs(300);
 /// Debian's mirror behind a CDN redirects at most once or twice.
 const REDIRECTS: usize = 3;
-/// What Debian's documentation names, for hosts whose apt says nothing usable.
-const DEBIAN: &str = "http://deb.debian.org";
 
 /// A running mirror; it ends when dropped.
 pub struct Mirror {
@@ -45,7 +43,8 @@ pub struct Mirror {
 struct Shelf {
     repos: PathBuf,
     cache: PathBuf,
-    upstream: String,
+    /// What this machine's apt knows.
+    sources: String,
     proxy: Option<String>,
     /// One fetch per path at a time.
     fetching: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -58,7 +57,7 @@ impl Mirror {
         let shelf = Arc::new(Shelf {
             repos: images::repos_dir(image_dir),
             cache: image_dir.join("mirror-cache"),
-            upstream: debian_upstream(&apt_sources()),
+            sources: apt_sources(),
             proxy: ["http_proxy", "HTTP_PROXY"]
                 .iter()
                 .find_map(|name| std::env::var(name).ok())
@@ -193,7 +192,8 @@ impl Shelf {
     }
 
     async fn fetch(&self, path: &str) -> Result<Bytes, Refused> {
-        let mut url = format!("{}{path}", self.upstream);
+        let none = || Refused::Unreachable(format!("the apt sources of this machine name no mirror for {path}"));
+        let mut url = format!("{}{path}", upstream(&self.sources, path).ok_or_else(none)?);
         for _ in 0..=REDIRECTS {
             let response = tokio::time::timeout(FETCH_LIMIT, get(&url, self.proxy.as_deref()))
                 .await
@@ -290,16 +290,16 @@ fn apt_sources() -> String {
     lists.chain([PathBuf::from("/etc/apt/sources.list")]).filter_map(|file| fs::read_to_string(file).ok()).collect()
 }
 
-/// The first plain http mirror of Debian itself, without the `/debian`.
-fn debian_upstream(sources: &str) -> String {
-    sources
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-        .flat_map(str::split_whitespace)
-        .map(|word| word.trim_end_matches('/'))
-        .find_map(|word| word.strip_suffix("/debian").filter(|base| base.starts_with("http://")))
-        .unwrap_or(DEBIAN)
-        .to_owned()
+/// The first mirror that has the archive at the beginning of `path` (`/debian/…`, `/debian-security/…`), without
+/// it; by plain http: apt checks signatures, and mirrors answer both.
+fn upstream(sources: &str, path: &str) -> Option<String> {
+    let archive = path.get(..1 + path.get(1..)?.find('/')?)?;
+    let words = sources.lines().filter(|line| !line.trim_start().starts_with('#')).flat_map(str::split_whitespace);
+    words.map(|word| word.trim_end_matches('/')).find_map(|word| {
+        let base = word.strip_suffix(archive)?;
+        let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"))?;
+        Some(format!("http://{host}"))
+    })
 }
 
 #[cfg(test)]
@@ -309,11 +309,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hosts_own_mirror_is_used_when_it_is_plain_http() {
-        let sources = "# http://old.example/debian\nTypes: deb\nURIs: http://mirror.example/debian/\n";
-        assert_eq!(debian_upstream(sources), "http://mirror.example");
-        assert_eq!(debian_upstream("deb http://m.example/sub/debian bookworm main"), "http://m.example/sub");
-        assert_eq!(debian_upstream("deb https://secure.example/debian bookworm main"), DEBIAN);
+    fn the_hosts_own_mirrors_are_used() {
+        let found = |sources, path| upstream(sources, path);
+        let sources = "# http://old.example/debian\nTypes: deb\nURIs: http://mirror.example/debian/\n\
+            deb https://security.example/sub/debian-security bookworm-security main";
+        assert_eq!(found(sources, "/debian/dists/x").as_deref(), Some("http://mirror.example"));
+        assert_eq!(found(sources, "/debian-security/dists/x").as_deref(), Some("http://security.example/sub"));
+        assert_eq!(found("deb http://archive.example/other noble main", "/debian/dists/x"), None);
+        assert_eq!(found(sources, "/debian"), None);
     }
 
     #[test]
@@ -325,7 +328,7 @@ mod tests {
     }
 
     /// An upstream mirror that counts; answers `body` for every path but `/debian/none`.
-    fn upstream(body: &'static str) -> (SocketAddr, Arc<std::sync::atomic::AtomicUsize>) {
+    fn counting(body: &'static str) -> (SocketAddr, Arc<std::sync::atomic::AtomicUsize>) {
         use std::io::{BufRead, BufReader, Write};
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -349,11 +352,11 @@ mod tests {
         (address, asked)
     }
 
-    fn shelf(dir: &Path, upstream: SocketAddr) -> Shelf {
+    fn shelf(dir: &Path, address: SocketAddr) -> Shelf {
         Shelf {
             repos: dir.join("repos"),
             cache: dir.join("cache"),
-            upstream: format!("http://{upstream}"),
+            sources: format!("deb http://{address}/debian trixie main"),
             proxy: None,
             fetching: Mutex::default(),
         }
@@ -362,7 +365,7 @@ mod tests {
     #[tokio::test]
     async fn packages_are_fetched_once_and_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let (address, asked) = upstream("a package");
+        let (address, asked) = counting("a package");
         let shelf = shelf(dir.path(), address);
         for _ in 0..3 {
             assert_eq!(shelf.find("/debian/pool/a%2bb.deb").await.unwrap(), "a package");

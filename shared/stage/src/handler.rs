@@ -1,9 +1,11 @@
 //! The function around a stage.
 
-use fc_runtime::{Context, LambdaEvent, service_fn};
+use fc_runtime::tower::util::MapRequestLayer;
+use fc_runtime::{Context, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use jiff::Timestamp;
 use migration::{Code, Millis};
 use openapi::Credentials;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::act::Act;
@@ -19,7 +21,17 @@ pub type Connected = Env<openapi::ecs::Client, tablestore::Client, openapi::even
 pub async fn run<A: Act>(stage: A) -> Result<(), fc_runtime::Error> {
     fc_runtime::tracing::init_default_subscriber();
     let stage = &stage;
-    fc_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move { handle(stage, event).await })).await
+    let handler = service_fn(move |event: LambdaEvent<Value>| async move { handle(stage, event).await });
+    Runtime::new(handler).layer(MapRequestLayer::new(readable)).run().await
+}
+
+/// What is no JSON becomes a JSON string, to be refused with a code as everything else that is no event.
+fn readable(mut invocation: LambdaInvocation) -> LambdaInvocation {
+    if !invocation.body.is_empty() && serde_json::from_slice::<IgnoredAny>(&invocation.body).is_err() {
+        let text = String::from_utf8_lossy(&invocation.body);
+        invocation.body = Value::from(text).to_string().into();
+    }
+    invocation
 }
 
 /// Epoch milliseconds.
@@ -78,6 +90,7 @@ async fn handle<A: Act>(stage: &A, event: LambdaEvent<Value>) -> Result<Value, f
     let subjects = subjects(payload).map_err(|error| coded(Code::MalformedEvent, &error))?;
     let mut handled = Vec::new();
     for subject in subjects {
+        let by_lock = matches!(subject, Subject::Instance(_));
         let id = match subject {
             Subject::Nobody => continue,
             Subject::Migration(id) => id,
@@ -87,8 +100,12 @@ async fn handle<A: Act>(stage: &A, event: LambdaEvent<Value>) -> Result<Value, f
                 Err(error) => return Err(log_error(&invocation.request_id, &error.into())),
             },
         };
-        let what =
-            step(&env, stage, &id, &invocation).await.map_err(|error| log_error(&invocation.request_id, &error))?;
+        let what = match step(&env, stage, &id, &invocation).await {
+            Ok(what) => what,
+            // The lock comes before the record: the migration is being opened.
+            Err(StageError::UnknownMigration(_)) if by_lock => continue,
+            Err(error) => return Err(log_error(&invocation.request_id, &error)),
+        };
         tracing::debug!(migration_id = %id, stage = A::STAGE.name(), request_id = invocation.request_id, outcome = ?what, "handled");
         handled.push(json!({ "migrationId": id, "outcome": format!("{what:?}") }));
     }

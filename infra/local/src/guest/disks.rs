@@ -9,10 +9,11 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, FcntlArg, FdFlag, RenameFlags, fcntl, renameat2};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -41,6 +42,8 @@ pub(crate) enum Job {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
+    /// The local cloud's process.
+    host: u32,
     binds: Vec<(PathBuf, String)>,
     job: Job,
 }
@@ -49,7 +52,7 @@ struct Order {
 /// Answers what the worker printed.
 pub(crate) fn run_job(exe: &Path, binds: Vec<(PathBuf, String)>, job: Job) -> io::Result<Vec<u8>> {
     let what = format!("{job:?}");
-    let order = serde_json::to_string(&Order { binds, job })?;
+    let order = serde_json::to_string(&Order { host: std::process::id(), binds, job })?;
     let output = Command::new(exe)
         .arg(IN_USERNS)
         .arg(order)
@@ -67,12 +70,22 @@ pub(crate) fn run_job(exe: &Path, binds: Vec<(PathBuf, String)>, job: Job) -> io
 /// In the worker's error when a disk or snapshot is missing.
 const NOT_THERE: &str = "is not in the store";
 
+/// The directory that workers on disks and snapshots hold a shared lock of, they and the programs they run.
+pub(super) const LOCKED: &str = "disks";
+
 /// Worker side.
 pub(super) fn main(order: Option<OsString>) -> io::Result<()> {
     let order = order.ok_or_else(|| io::Error::other("in-userns needs an order"))?;
-    let Order { binds, job } = serde_json::from_slice(order.as_encoded_bytes())?;
+    let Order { host, binds, job } = serde_json::from_slice(order.as_encoded_bytes())?;
     userns::enter(&binds)?;
+    // After the change of ids, which would clear it.
+    die_with_parent(host)?;
     let place = Path::new(PLACE);
+    let _working = match File::open(place.join(LOCKED)) {
+        Ok(dir) => Some(hold(dir)?),
+        // Images are built without disks.
+        Err(_) => None,
+    };
     let (disks, snapshots) = (place.join("disks"), place.join("snapshots"));
     let mut out = io::stdout().lock();
     match job {
@@ -133,6 +146,13 @@ pub(super) fn main(order: Option<OsString>) -> io::Result<()> {
     out.flush()
 }
 
+/// Locks the directory until this process and its children have ended.
+fn hold(dir: File) -> io::Result<File> {
+    dir.lock_shared()?;
+    fcntl(&dir, FcntlArg::F_SETFD(FdFlag::empty())).map_err(errno("pass the lock on"))?;
+    Ok(dir)
+}
+
 fn temporary(store: &Path, id: &str) -> PathBuf {
     store.join(format!(".new-{id}"))
 }
@@ -159,8 +179,22 @@ fn make_tree(from: Option<&Path>, store: &Path, id: &str) -> io::Result<()> {
     sync(&new)
 }
 
-/// Runs a program; its error is what it said.
+/// A worker must not go on when the cloud was killed: the next cloud on the directory would find it at work on
+/// the very trees that it tidies up.
+pub(super) fn die_with_parent(parent: u32) -> io::Result<()> {
+    nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(errno("set the parent death signal"))?;
+    // It may have died before.
+    if u32::try_from(nix::unistd::getppid().as_raw()) != Ok(parent) {
+        return Err(io::Error::other("whoever ordered this has ended"));
+    }
+    Ok(())
+}
+
+/// Runs a program, which ends with this process; its error is what it said.
 pub(crate) fn run(command: &mut Command) -> io::Result<()> {
+    let parent = std::process::id();
+    // SAFETY: between fork and exec only system calls are made, and an error allocates in a process of one thread.
+    unsafe { command.pre_exec(move || die_with_parent(parent)) };
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().map_err(context(format_args!("run {program}")))?;
     if output.status.success() {

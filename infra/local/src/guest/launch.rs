@@ -16,7 +16,7 @@ use nix::unistd::{ForkResult, fork, setsid};
 use super::init::{self, Outside};
 use super::process::{self, Stat};
 use super::protocol::BootConfig;
-use super::{context, errno, userns};
+use super::{context, disks, errno, userns};
 
 /// Files of a guest in `state_dir/guests/<instance>/`.
 pub(super) const CONFIG: &str = "config.json";
@@ -33,6 +33,7 @@ pub(super) fn main(config: Option<OsString>) -> io::Result<()> {
     let path = PathBuf::from(config.ok_or_else(|| io::Error::other("guest-init needs its configuration's path"))?);
     let text = fs::read(&path).map_err(context(format_args!("read {}", path.display())))?;
     let config: BootConfig = serde_json::from_slice(&text).map_err(io::Error::other)?;
+    disks::die_with_parent(config.cloud_pid)?;
     let guest_dir = path.parent().unwrap_or(Path::new("/"));
     // Socket addresses hold 107 bytes at most: relative ones always fit.
     std::env::set_current_dir(guest_dir).map_err(context(format_args!("enter {}", guest_dir.display())))?;
@@ -57,6 +58,8 @@ pub(super) fn main(config: Option<OsString>) -> io::Result<()> {
     binds.push((config.state_dir.join(MIRROR_DIR), "mirror".to_owned()));
     binds.push((config.toolbox.clone(), "toolbox".to_owned()));
     userns::enter(&binds)?;
+    // Again: the change of ids cleared it.
+    disks::die_with_parent(config.cloud_pid)?;
     unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWNET)
         .map_err(errno("unshare the guest's namespaces"))?;
     // Only a nicety (paths in /proc/self/cgroup); not every kernel has it.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::disks::{Job, run_job};
+use super::disks::{self, Job, run_job};
 use super::launch::{AGENT_SOCKET, CONFIG, MIRROR_DIR, PID};
 use super::process::{self, Stat};
 use super::protocol::{BootConfig, Reply, Request};
@@ -90,6 +90,8 @@ impl Machine {
         let images = Images::open(&config.image_dir, &config.exe, &config.state_dir.join(MIRROR_DIR))?;
         let mirror = Mirror::start(&config.state_dir.join(MIRROR_DIR), MIRROR_SOCKET, &config.image_dir)?;
         let machine = Self { config, images, locks: Mutex::default(), _mirror: mirror };
+        // Workers of a cloud that was killed are killed with it; the last may still be in a system call.
+        File::open(machine.config.state_dir.join(disks::LOCKED))?.lock()?;
         for store in ["disks", "snapshots"] {
             machine.job(Job::Sweep { store: store.to_owned() })?;
         }
@@ -184,6 +186,7 @@ impl Machine {
                 spec: spec.clone(),
                 state_dir: self.config.state_dir.clone(),
                 toolbox: self.images.toolbox(&log)?,
+                cloud_pid: std::process::id(),
                 owner_pid: self.config.owner_pid,
             };
             let path = dir.join(CONFIG);

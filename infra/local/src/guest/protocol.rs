@@ -13,6 +13,8 @@ pub(super) struct BootConfig {
     pub spec: GuestSpec,
     pub state_dir: PathBuf,
     pub toolbox: PathBuf,
+    /// The process that starts the guest; when it ends, an unfinished start does too.
+    pub cloud_pid: u32,
     /// The guest ends when this process does.
     pub owner_pid: Option<i32>,
 }

@@ -15,7 +15,7 @@ use super::context;
 /// Name of the mirror's socket in its directory.
 pub(crate) const MIRROR_SOCKET: &str = "mirror.sock";
 /// Names that lead to the mirror.
-pub(super) const MIRROR_NAMES: [&str; 3] = ["mirrors.cloud.aliyuncs.com", "deb.debian.org", "security.debian.org"];
+pub(super) const MIRROR_NAMES: [&str; 1] = ["mirrors.cloud.aliyuncs.com"];
 /// Where guests expect a mirror.
 const PORT: u16 = 80;
 
