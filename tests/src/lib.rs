@@ -232,13 +232,16 @@ fn terminate(child: &mut Child) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whose end is the cloud's; this process when [`Options::extra`] names no other.
+const OWNER: &str = "--owner-pid";
+
 async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
     let bin = match &options.bin_dir {
         Some(dir) => dir.clone(),
         None => target_dir()?,
     };
     let log = File::options().create(true).append(true).open(options.state_dir.join("cloud.log"))?;
-    let arguments: [OsString; 11] = [
+    let mut arguments: Vec<OsString> = vec![
         "serve".into(),
         "--state-dir".into(),
         options.state_dir.clone().into(),
@@ -248,9 +251,10 @@ async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
         bin.clone().into(),
         "--s-yaml".into(),
         machine::root().join("s.yaml").into(),
-        "--owner-pid".into(),
-        std::process::id().to_string().into(),
     ];
+    if !options.extra.iter().any(|argument| argument == OWNER) {
+        arguments.extend([OWNER.into(), std::process::id().to_string().into()]);
+    }
     let mut command = Command::new(bin.join("local-cloud"));
     command.args(arguments).args(&options.extra).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
     // Ctrl-C at the terminal is for whoever started this; the cloud is told afterwards.
@@ -260,7 +264,7 @@ async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
     loop {
         if let Some(status) = child.try_wait()? {
             let log = std::fs::read_to_string(options.state_dir.join("cloud.log")).unwrap_or_default();
-            return Err(format!("the local cloud ended at once ({status}): {}", tail(&log, 5)).into());
+            return Err(format!("the local cloud ended at once ({status}): {}", tail(&log, 1)).into());
         }
         if let Some(endpoint) = Endpoint::read(&options.state_dir).filter(|endpoint| endpoint.pid == child.id()) {
             let operator = Operator::new(&endpoint, "cn-hangzhou", "osferry")?;
