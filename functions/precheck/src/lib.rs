@@ -42,9 +42,19 @@ impl Act for Precheck {
                 })
                 .collect(),
             disks: disks.len(),
+            volatile_disks: disks
+                .iter()
+                .filter(|disk| cannot_be_snapshotted(&disk.category))
+                .map(|disk| format!("{} ({})", disk.disk_id, disk.category))
+                .collect(),
         };
         Ok(Event::Prechecked(judge_cloud(&facts, job.record.current_hop(), job.now)))
     }
+}
+
+/// Categories of local and ephemeral disks. Source: ECS API reference, DescribeDisks and CreateSnapshot.
+fn cannot_be_snapshotted(category: &str) -> bool {
+    ["local_", "ephemeral", "elastic_ephemeral"].iter().any(|prefix| category.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -71,10 +81,11 @@ mod tests {
             instance.operation_locks = vec!["security".into()];
         }
         cloud.assistant.replace(None);
+        cloud.disks.borrow_mut()[1].category = "local_ssd_pro".into();
         let record = drive(&Precheck, &cloud, record_in(Stage::Precheck), false).await;
         assert_eq!(record.ending, Some(Outcome::Refused));
         let ids: Vec<&str> = record.findings.iter().map(|finding| finding.id.as_str()).collect();
-        assert_eq!(ids, ["cloud.status", "cloud.assistant", "cloud.lock"]);
+        assert_eq!(ids, ["cloud.status", "cloud.assistant", "cloud.lock", "cloud.disk-category"]);
     }
 
     #[tokio::test]

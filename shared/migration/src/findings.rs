@@ -27,6 +27,8 @@ pub struct CloudFacts {
     pub maintenance: Vec<String>,
     /// Number of its disks.
     pub disks: usize,
+    /// Disks of a kind that cannot be snapshotted, with their category.
+    pub volatile_disks: Vec<String>,
 }
 
 /// Cloud Assistant must have been heard of within this time, milliseconds. Source: ECS "Operating system
@@ -89,6 +91,13 @@ pub fn judge_cloud(facts: &CloudFacts, hop: Option<&Hop>, now: Millis) -> Vec<Fi
             "cloud.disks",
             "no disk is visible",
             "grant ecs:DescribeDisks on the instance's disks: without permission the list is empty, not an error",
+        ));
+    }
+    if !facts.volatile_disks.is_empty() {
+        findings.push(Finding::block(
+            "cloud.disk-category",
+            format!("disks that cannot be snapshotted are attached: {}", facts.volatile_disks.join(", ")),
+            "there is no way back for what they hold: move their data and detach them, or migrate by replacing the instance",
         ));
     }
     if hop.is_none() {
@@ -387,7 +396,8 @@ mod tests {
     fn each_fact_of_the_cloud_blocks_alone() {
         assert_eq!(ids(&judge_cloud(&good_cloud(), Some(&hop()), NOW)), [""; 0]);
         type Break = fn(&mut CloudFacts);
-        let table: [(&str, Break); 8] = [
+        let table: [(&str, Break); 9] = [
+            ("cloud.disk-category", |f| f.volatile_disks = vec!["d-1 (local_ssd_pro)".into()]),
             ("cloud.status", |f| f.status = "Stopped".into()),
             ("cloud.network-type", |f| f.network_type = "classic".into()),
             ("cloud.assistant", |f| f.heartbeat = Some(NOW - HEARTBEAT_LIMIT - 1)),

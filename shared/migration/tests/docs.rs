@@ -31,7 +31,13 @@ fn every_code_is_explained() {
 #[test]
 fn every_check_is_explained() {
     let some = || vec!["x".to_owned()];
-    let cloud = CloudFacts { locks: some(), snapshots_in_progress: some(), maintenance: some(), ..Default::default() };
+    let cloud = CloudFacts {
+        locks: some(),
+        snapshots_in_progress: some(),
+        maintenance: some(),
+        volatile_disks: some(),
+        ..Default::default()
+    };
     let preview = Preview {
         unreachable: String::new(),
         problem: "x".into(),
