@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use fc_runtime::{LambdaEvent, service_fn};
+use fc_runtime::LambdaEvent;
 use jiff::{Timestamp, tz::TimeZone};
 use migration::eol::{self, Phase};
 use migration::os::Os;
@@ -23,20 +23,20 @@ use stage::{Env, Fault, StageError, connect};
 
 /// Runs the function; what woke it does not matter: it always looks at everything.
 pub async fn run() -> Result<(), fc_runtime::Error> {
-    fc_runtime::tracing::init_default_subscriber();
-    fc_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+    stage::serve(async |event: LambdaEvent<Value>| {
+        let coded = |code: Code, error: &dyn std::fmt::Display| {
+            tracing::error!(request_id = event.context.request_id, %code, %error, "no scan, or half of one");
+            fc_runtime::Error::from(format!("{code}: {error}"))
+        };
         if !event.payload.is_object() && !event.payload.is_array() {
-            let code = Code::MalformedEvent;
-            tracing::error!(%code, request_id = event.context.request_id, "the event is neither an object nor an array");
-            return Err(fc_runtime::Error::from(format!("{code}: the event is neither an object nor an array")));
+            return Err(coded(Code::MalformedEvent, &"the event is neither an object nor an array"));
         }
         let env = connect(&event.context)?;
-        let policy = Settings::from_env()?.policy;
-        let scan = scan(&env, &policy, Timestamp::now(), random_id).await.inspect_err(|error| {
-            tracing::error!(request_id = event.context.request_id, code = %error.code(), error = %error, "the scan broke off");
-        })?;
+        let policy = Settings::from_env().map_err(|error| coded(Code::Configuration, &error))?.policy;
+        let scan =
+            scan(&env, &policy, Timestamp::now(), random_id).await.map_err(|error| coded(error.code(), &error))?;
         Ok(json!({ "seen": scan.seen, "opened": scan.opened, "alreadyOpen": scan.already, "problems": scan.problems }))
-    }))
+    })
     .await
 }
 

@@ -1,7 +1,7 @@
 //! Wakes what is due: lost events, passed deadlines, leases of invocations that died, unsent outboxes. The
 //! net under everything that is announced; it decides nothing by itself.
 
-use fc_runtime::{LambdaEvent, service_fn};
+use fc_runtime::LambdaEvent;
 use jiff::Timestamp;
 use migration::{Code, Millis};
 use serde_json::{Value, json};
@@ -11,13 +11,12 @@ use stage::{Env, StageError, connect, log_error, publish};
 
 /// Runs the function; the timer's event carries nothing that it needs.
 pub async fn run() -> Result<(), fc_runtime::Error> {
-    fc_runtime::tracing::init_default_subscriber();
-    fc_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+    stage::serve(async |event: LambdaEvent<Value>| {
         let env = connect(&event.context)?;
         let now = Timestamp::now().as_millisecond();
         let swept = sweep(&env, now).await.map_err(|error| log_error(&event.context.request_id, &error))?;
-        Ok::<_, fc_runtime::Error>(json!({ "woken": swept.woken, "resent": swept.resent, "failed": swept.failed }))
-    }))
+        Ok(json!({ "woken": swept.woken, "resent": swept.resent, "failed": swept.failed }))
+    })
     .await
 }
 

@@ -19,10 +19,18 @@ pub type Connected = Env<openapi::ecs::Client, tablestore::Client, openapi::even
 
 /// Runs the stage as a function.
 pub async fn run<A: Act>(stage: A) -> Result<(), fc_runtime::Error> {
-    fc_runtime::tracing::init_default_subscriber();
     let stage = &stage;
-    let handler = service_fn(move |event: LambdaEvent<Value>| async move { handle(stage, event).await });
-    Runtime::new(handler).layer(MapRequestLayer::new(readable)).run().await
+    serve(move |event| async move { handle(stage, event).await }).await
+}
+
+/// Runs a function of JSON: logs as JSON lines, and whatever it is sent reaches `handler`.
+pub async fn serve<F, Fut>(handler: F) -> Result<(), fc_runtime::Error>
+where
+    F: FnMut(LambdaEvent<Value>) -> Fut,
+    Fut: Future<Output = Result<Value, fc_runtime::Error>>,
+{
+    fc_runtime::tracing::init_default_subscriber();
+    Runtime::new(service_fn(handler)).layer(MapRequestLayer::new(readable)).run().await
 }
 
 /// What is no JSON becomes a JSON string, to be refused with a code as everything else that is no event.

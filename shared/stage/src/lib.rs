@@ -19,5 +19,5 @@ pub mod testing;
 
 pub use act::{Act, Command, Job, Output};
 pub use fault::Fault;
-pub use handler::{connect, log_error, run};
+pub use handler::{connect, log_error, run, serve};
 pub use harness::{Env, Handled, Invocation, StageError, publish, step};
