@@ -85,8 +85,10 @@ async fn events_that_make_no_sense_are_refused_with_a_code() -> Result<(), Error
             refused(rig, &function, &invoke(rig, &function, event.as_bytes()).await?, *code)?;
         }
     }
-    let answer = invoke(rig, "osferry-detect", b"\"what?\"").await?;
-    refused(rig, "osferry-detect", &answer, Code::MalformedEvent)?;
+    for payload in [&b"\"what?\""[..], b"what?"] {
+        let answer = invoke(rig, "osferry-detect", payload).await?;
+        refused(rig, "osferry-detect", &answer, Code::MalformedEvent)?;
+    }
 
     assert_eq!((rows(rig).await?, rig.tags(&record.instance_id).await?), before);
     assert_eq!(rig.snapshots(&record.instance_id).await?.len(), 0);

@@ -74,7 +74,7 @@ preview_apt_full_upgrade() {
     # A package that a new one says it replaces or provides has a successor.
     awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$WORK/plan" >"$WORK/new"
     xargs apt-cache "$@" show --no-all-versions <"$WORK/new" 2>/dev/null |
-        awk '/^(Replaces|Provides|Breaks):/ { gsub(/\([^)]*\)/, ""); gsub(/,/, " "); for (i = 2; i <= NF; i++) print $i }' |
+        awk '/^(Replaces|Provides):/ { gsub(/\([^)]*\)/, ""); gsub(/,/, " "); for (i = 2; i <= NF; i++) print $i }' |
         sort -u >"$WORK/replaced"
     # So has a library whose next version is new: libsemanage1, libsemanage2.
     awk 'function stem(name) { sub(/[0-9.]+(t64)?$/, "", name); return name }
