@@ -2,7 +2,7 @@
 
 mod machine;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -124,9 +124,20 @@ impl Rig {
     }
 
     /// Every disk's files, byte for byte, by disk id.
-    pub async fn manifest(&self, instance_id: &str) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    pub async fn manifest(&self, instance_id: &str) -> Result<Manifest, Error> {
         let answer = self.operator.command("manifest", &json!({ "instanceId": instance_id })).await?;
         Ok(serde_json::from_value(answer["disks"].clone())?)
+    }
+
+    /// What the guest itself says it runs: `ID VERSION_ID` of its os-release.
+    pub async fn os(&self, instance_id: &str) -> Result<String, Error> {
+        Ok(self.run_in_guest(instance_id, ". /etc/os-release; echo \"$ID $VERSION_ID\"").await?.trim().to_owned())
+    }
+
+    /// The snapshots that a migration took.
+    pub async fn snapshots_of(&self, record: &Record) -> Result<Vec<Snapshot>, Error> {
+        let all = self.snapshots(&record.instance_id).await?;
+        Ok(all.into_iter().filter(|taken| MigrationId::in_name(&taken.name).as_ref() == Some(&record.id)).collect())
     }
 
     /// A migration's record.
@@ -283,6 +294,23 @@ async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
 fn tail(text: &str, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// What a guest's disks hold: lines by disk id.
+pub type Manifest = BTreeMap<String, Vec<String>>;
+
+/// Lines that only one of the two has, but for those of the paths in `but`.
+pub fn differences(before: &Manifest, after: &Manifest, but: &[&str]) -> Vec<String> {
+    let counts = |line: &&String| !but.iter().any(|path| line.starts_with(&format!("{path} ")));
+    let lines = |manifest: &Manifest| -> BTreeSet<String> {
+        let disk = |(disk, lines): (&String, &Vec<String>)| -> Vec<String> {
+            lines.iter().filter(counts).map(|line| format!("{disk} {line}")).collect()
+        };
+        manifest.iter().flat_map(disk).collect()
+    };
+    let (before, after) = (lines(before), lines(after));
+    let lost = before.difference(&after).map(|line| format!("- {line}"));
+    lost.chain(after.difference(&before).map(|line| format!("+ {line}"))).collect()
 }
 
 /// Asks until there is an answer.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use local_cloud::chaos::{Fault, FaultRule};
 use migration::{Outcome, Record};
-use rig::{Error, Rig};
+use rig::{Error, Manifest, Rig, differences};
 use serde_json::{Value, json};
 
 use Fault::{KillCallerAfter, KillCallerBefore, KillCloudAfter, KillCloudBefore};
@@ -264,12 +264,12 @@ impl Guest {
         if back {
             let different = differences(&self.before, &rig.manifest(&self.id).await?, &["/root/boots"]);
             assert_eq!(different, [""; 0], "{}: byte for byte", case.name);
-            assert_eq!(os(rig, &self.id).await?, "centos 8");
+            assert_eq!(rig.os(&self.id).await?, "centos 8");
         } else {
             let transactions =
                 rig.run_in_guest(&self.id, "grep -c '^Running transaction$' /var/lib/osferry/*/log").await?;
             assert_eq!(transactions.trim(), "1", "{}: one transaction", case.name);
-            assert_eq!(os(rig, &self.id).await?, "alinux 3");
+            assert_eq!(rig.os(&self.id).await?, "alinux 3");
         }
         no_dead_letters(rig).await
     }

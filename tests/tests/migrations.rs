@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use common::*;
 use migration::{Code, Outcome, Stage, State};
-use rig::{Error, wait_for};
+use rig::{Error, differences, wait_for};
 use serde_json::json;
 
 /// A person's own settings, and something on each disk.
@@ -35,10 +35,10 @@ async fn centos_8_becomes_alibaba_cloud_linux_3() -> Result<(), Error> {
 
     ended(rig, &record, Outcome::Succeeded).await?;
     assert_eq!(rig.records().await?.len(), 1);
-    assert_eq!(os(rig, &id).await?, "alinux 3");
+    assert_eq!(rig.os(&id).await?, "alinux 3");
     assert_eq!(rig.run_in_guest(&id, SUMS).await?, settings, "a person's files stay as they were");
     one_snapshot_per_disk(rig, &record).await?;
-    let snapshots = snapshots_of(rig, &record).await?;
+    let snapshots = rig.snapshots_of(&record).await?;
     assert_eq!(snapshots.len(), 2);
     assert!(snapshots.iter().all(|snapshot| snapshot.retention_days == Some(30)), "{snapshots:?}");
     let tags = rig.tags(&id).await?;
@@ -93,7 +93,7 @@ async fn a_tool_killed_in_its_transaction_comes_back_byte_for_byte() -> Result<(
     let code = record.cause.as_ref().unwrap().code;
     assert!(matches!(code, Code::ToolFailed | Code::ToolDied), "{:?}", record.cause);
     assert_eq!(differences(&before, &rig.manifest(&id).await?, &[]), [""; 0]);
-    assert_eq!(os(rig, &id).await?, "centos 8");
+    assert_eq!(rig.os(&id).await?, "centos 8");
     one_snapshot_per_disk(rig, &record).await?;
     assert_eq!(rig.tags(&id).await?["osferry"], "rolled-back");
     no_dead_letters(rig).await?;
@@ -114,7 +114,7 @@ async fn an_agent_that_restarts_meanwhile_does_not_matter() -> Result<(), Error>
     let record = rig.outcome(&id, LIMIT).await?;
 
     ended(rig, &record, Outcome::Succeeded).await?;
-    assert_eq!(os(rig, &id).await?, "alinux 3");
+    assert_eq!(rig.os(&id).await?, "alinux 3");
     let watches = commands(rig, &id, "-migrate-watch-").await?;
     assert!(watches.len() > 1, "the command that was cut off was sent again: {watches:?}");
     assert_eq!(commands(rig, &id, "-migrate-start-").await?.len(), 1);
@@ -156,9 +156,9 @@ async fn debian_11_becomes_debian_13_by_two_hops() -> Result<(), Error> {
 
     ended(rig, &record, Outcome::Succeeded).await?;
     assert_eq!((record.hops.len(), record.hop), (2, 1));
-    assert_eq!(os(rig, &id).await?, "debian 13");
+    assert_eq!(rig.os(&id).await?, "debian 13");
     assert_eq!(rig.tags(&id).await?["osferry:os"], "Debian 13");
-    let mut names: Vec<String> = snapshots_of(rig, &record).await?.into_iter().map(|snapshot| snapshot.name).collect();
+    let mut names: Vec<String> = rig.snapshots_of(&record).await?.into_iter().map(|snapshot| snapshot.name).collect();
     names.sort();
     assert_eq!(names.len(), 2, "{names:?}");
     for (hop, name) in names.iter().enumerate() {

@@ -27,7 +27,7 @@ async fn a_second_cloud_on_the_same_directory_is_refused() -> Result<(), Error> 
     assert!(error.contains("another local cloud runs on this directory"), "{error}");
 
     assert_eq!(fs::read(rig.state_dir().join("endpoint.json"))?, endpoint, "the first is still where it was");
-    assert_eq!(os(rig, &id).await?, "centos 8", "its guest lives");
+    assert_eq!(rig.os(&id).await?, "centos 8", "its guest lives");
     assert_eq!(boots(rig, &id)?, 1);
     world.end()
 }

@@ -165,6 +165,7 @@ fn operating_system(instance: &Instance) -> Option<Os> {
 #[cfg(test)]
 mod tests {
     use openapi::ecs::Tag;
+    use stage::testing::{FakeCloud, MemoryBus, MemoryRecords};
 
     use super::*;
 
@@ -194,5 +195,34 @@ mod tests {
     fn the_tag_is_believed_before_the_image_name() {
         let tags = [(TAG, "migrate"), ("osferry:os", "Debian 12")];
         assert!(matches!(judged("Debian 11.11 64 bit", &tags), Wish::Migrate(os, _) if os.major == 12));
+    }
+
+    #[tokio::test]
+    async fn a_scan_opens_one_migration_of_an_instance() {
+        let env = Env {
+            cloud: FakeCloud::new(),
+            records: MemoryRecords::default(),
+            bus: MemoryBus::default(),
+            clock: || 0,
+            guest: guest::Settings { mirror: String::new(), gpgcheck: true },
+            event_bus: "osferry".into(),
+        };
+        let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
+        let ids = std::cell::Cell::new(0);
+        let new_id = || {
+            ids.set(ids.get() + 1);
+            Ok(MigrationId::from_bytes([ids.get(); 10]))
+        };
+        let scan = async || scan(&env, &Policy::default(), now, new_id).await.unwrap();
+        assert_eq!(scan().await, Scan { seen: 1, ..Scan::default() }, "nobody asked");
+        if let Some(instance) = env.cloud.instance.borrow_mut().as_mut() {
+            instance.tags.push(Tag::new(TAG, "migrate"));
+        }
+        let first = MigrationId::from_bytes([1; 10]);
+        assert_eq!(scan().await, Scan { seen: 1, opened: vec![first.clone()], ..Scan::default() });
+        assert_eq!(scan().await, Scan { seen: 1, already: 1, ..Scan::default() });
+        let record = env.records.load(&first).await.unwrap().unwrap().record;
+        assert_eq!((record.instance_id.as_str(), record.hops.len()), ("i-1", 1));
+        assert_eq!(env.bus.events().iter().filter(|event| event.kind == "osferry:Stage:Requested").count(), 1);
     }
 }

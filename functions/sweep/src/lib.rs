@@ -63,3 +63,86 @@ async fn wake<C, R: Records, B: Bus>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use migration::{Effect, Event, Outcome, Stage, State, decide};
+    use stage::records::{Lease, Outgoing};
+    use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, record_in};
+
+    use super::*;
+
+    type World = Env<FakeCloud, MemoryRecords, MemoryBus>;
+
+    fn world() -> World {
+        Env {
+            cloud: FakeCloud::new(),
+            records: MemoryRecords::default(),
+            bus: MemoryBus::default(),
+            clock: || 0,
+            guest: guest::Settings { mirror: String::new(), gpgcheck: true },
+            event_bus: "osferry".into(),
+        }
+    }
+
+    fn woken(world: &World) -> Vec<String> {
+        world.bus.events().iter().map(|event| event.data["stage"].to_string()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_due_is_woken_and_nothing_else() {
+        let world = world();
+        let mut record = record_in(Stage::Verify);
+        record.look_at = Some(1_000);
+        world.records.put(&record);
+        assert_eq!(sweep(&world, 999).await.unwrap(), Swept::default());
+        assert_eq!(sweep(&world, 1_000).await.unwrap(), Swept { woken: 1, ..Swept::default() });
+        assert_eq!(woken(&world), ["\"verify\""]);
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_ran_out_is_due() {
+        let world = world();
+        let mut record = record_in(Stage::Snapshot);
+        record.look_at = Some(1_000_000);
+        world.records.put(&record);
+        let stored = world.records.load(&record.id).await.unwrap().unwrap();
+        let lease = Lease { holder: "r-1".into(), until: 5_000 };
+        assert!(world.records.acquire(&stored, &lease).await.unwrap());
+        assert_eq!(sweep(&world, 4_999).await.unwrap(), Swept::default());
+        assert_eq!(sweep(&world, 5_000).await.unwrap().woken, 1);
+    }
+
+    #[tokio::test]
+    async fn an_outbox_that_was_not_sent_is_sent_also_when_it_is_over() {
+        let world = world();
+        let mut record = record_in(Stage::Cleanup);
+        record.ending = Some(Outcome::Succeeded);
+        let ended = decide(&record, Event::Cleaned, 10);
+        let steps = ended.effects.iter().filter_map(|effect| match effect {
+            Effect::Note(step) => Some(Outgoing::Step(step.clone())),
+            _ => None,
+        });
+        let release = Outgoing::Release { instance_id: "i-1".into() };
+        let outbox: Vec<Outgoing> = steps.chain([release]).collect();
+        assert!(world.records.lock("i-1", &record.id).await.unwrap());
+        assert!(world.records.create(&ended.record, &outbox, 1_000).await.unwrap());
+        assert_eq!(sweep(&world, 1_000).await.unwrap(), Swept { resent: 1, ..Swept::default() });
+        assert_eq!(ended.record.state, State::Ended(Outcome::Succeeded));
+        assert_eq!((world.records.history(&record.id).len(), world.bus.events().len()), (1, 0));
+        assert_eq!(world.records.lock_holder("i-1").await.unwrap(), None);
+        assert_eq!(sweep(&world, 2_000).await.unwrap(), Swept::default(), "once");
+    }
+
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_does_not_stop_the_others() {
+        let world = world();
+        let newer = record_in(Stage::Verify);
+        let mut other = newer.clone();
+        other.id = migration::MigrationId::from_bytes([200; 10]);
+        world.records.put(&newer);
+        world.records.put(&other);
+        world.records.raw(&newer.id, |json| *json = json.replacen("\"schema\":1", "\"schema\":7", 1));
+        assert_eq!(sweep(&world, 1_000).await.unwrap(), Swept { woken: 1, failed: 1, ..Swept::default() });
+    }
+}

@@ -2,12 +2,11 @@
 
 #![allow(dead_code, reason = "each story uses a part")]
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use migration::{MigrationId, Outcome, Record, Stage, State};
-use openapi::ecs::{DescribeInvocations, DiskKind, Invocation, Paging, Snapshot};
+use openapi::ecs::{DescribeInvocations, DiskKind, Invocation, Paging};
 use openapi::fc;
 use rig::{Error, Options, Rig, target_dir, wait_for};
 use serde_json::{Value, json};
@@ -93,44 +92,12 @@ fn target() -> Result<PathBuf, Error> {
     Ok(target_dir()?.parent().ok_or("no target directory")?.to_owned())
 }
 
-/// What a guest's disks hold: lines by disk id.
-pub type Manifest = BTreeMap<String, Vec<String>>;
-
-/// Lines that only one of the two has, but for those of the paths in `but`.
-pub fn differences(before: &Manifest, after: &Manifest, but: &[&str]) -> Vec<String> {
-    let lines = |manifest: &Manifest| -> BTreeSet<String> {
-        let named = |(disk, lines): (&String, &Vec<String>)| {
-            let line = |line: &String| format!("{disk} {line}");
-            lines
-                .iter()
-                .filter(|line| !but.iter().any(|path| line.starts_with(&format!("{path} "))))
-                .map(line)
-                .collect()
-        };
-        manifest.iter().flat_map(|disk| -> Vec<String> { named(disk) }).collect()
-    };
-    let (before, after) = (lines(before), lines(after));
-    let lost = before.difference(&after).map(|line| format!("- {line}"));
-    lost.chain(after.difference(&before).map(|line| format!("+ {line}"))).collect()
-}
-
-/// `ID VERSION_ID` of the os-release that the guest has.
-pub async fn os(rig: &Rig, instance_id: &str) -> Result<String, Error> {
-    Ok(rig.run_in_guest(instance_id, ". /etc/os-release; echo \"$ID $VERSION_ID\"").await?.trim().to_owned())
-}
-
-/// The snapshots that this migration took, by disk; an error when a disk has two.
-pub async fn snapshots_of(rig: &Rig, record: &Record) -> Result<Vec<Snapshot>, Error> {
-    let all = rig.snapshots(&record.instance_id).await?;
-    Ok(all.into_iter().filter(|snapshot| MigrationId::in_name(&snapshot.name).as_ref() == Some(&record.id)).collect())
-}
-
 /// Exactly one snapshot of every disk.
 pub async fn one_snapshot_per_disk(rig: &Rig, record: &Record) -> Result<(), Error> {
     let disks = rig.operator.ecs.describe_disks(&record.instance_id).await?;
     let mut disks: Vec<String> = disks.into_iter().map(|disk| disk.disk_id).collect();
     let mut taken: Vec<String> =
-        snapshots_of(rig, record).await?.into_iter().map(|snapshot| snapshot.source_disk_id).collect();
+        rig.snapshots_of(record).await?.into_iter().map(|snapshot| snapshot.source_disk_id).collect();
     disks.sort();
     taken.sort();
     assert_eq!(taken, disks, "{}: one snapshot per disk", record.id);

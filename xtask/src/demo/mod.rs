@@ -3,12 +3,11 @@
 mod fleet;
 mod show;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use migration::{MigrationId, Outcome, Record, State};
-use rig::{Error, Options, Rig};
+use migration::{Outcome, Record, State};
+use rig::{Error, Manifest, Options, Rig, differences};
 use serde_json::json;
 
 use crate::build::{binaries, image_dir, images, tools};
@@ -82,7 +81,7 @@ async fn demo(state_dir: &Path, image_dir: &Path, clock: &mut Clock) -> Result<(
 struct Traveller {
     story: &'static Story,
     instance_id: String,
-    before: BTreeMap<String, Vec<String>>,
+    before: Manifest,
 }
 
 async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
@@ -164,7 +163,7 @@ async fn tell(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<(), E
     let total: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
     let each: Vec<String> = stages.iter().map(|(name, seconds)| format!("{name} {seconds:.1}")).collect();
     let before = record.hops.first().map(|hop| hop.from.to_string()).unwrap_or_default();
-    let after = os(rig, &traveller.instance_id).await?;
+    let after = rig.os(&traveller.instance_id).await?;
     let outcome_text = format!("{outcome:?}");
     println!("{:10} {outcome_text:10} {before:10} {after:10} {total:>6.1}  {}", traveller.story.name, each.join(", "));
     if let Some(cause) = &record.cause {
@@ -191,12 +190,6 @@ fn shortened(text: &str, limit: usize) -> String {
     format!("{begin} ... {end}")
 }
 
-/// What the guest itself says it runs: `ID VERSION_ID` of its os-release.
-async fn os(rig: &Rig, instance_id: &str) -> Result<String, Error> {
-    let script = ". /etc/os-release; echo \"$ID $VERSION_ID\"";
-    Ok(rig.run_in_guest(instance_id, script).await?.trim().to_owned())
-}
-
 /// What is not as told.
 async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<String>, Error> {
     let story = traveller.story;
@@ -204,7 +197,7 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
     if record.state != State::Ended(story.outcome) {
         wrong.push(format!("ended as {:?}, not {:?}", record.state, story.outcome));
     }
-    let runs = os(rig, &traveller.instance_id).await?;
+    let runs = rig.os(&traveller.instance_id).await?;
     if runs != story.os_after {
         wrong.push(format!("runs {runs}, not {}", story.os_after));
     }
@@ -214,9 +207,7 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
             wrong.push(format!("the reason does not speak of {word}: {reason}"));
         }
     }
-    let snapshots = rig.snapshots(&traveller.instance_id).await?;
-    let ours =
-        snapshots.iter().filter(|snapshot| MigrationId::in_name(&snapshot.name).as_ref() == Some(&record.id)).count();
+    let ours = rig.snapshots_of(record).await?.len();
     let disks = traveller.before.len();
     let expected = if story.outcome == Outcome::Refused { 0 } else { disks };
     if ours != expected {
@@ -224,7 +215,7 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
     }
     if story.outcome != Outcome::Succeeded {
         let after = rig.manifest(&traveller.instance_id).await?;
-        let different = differences(&traveller.before, &after);
+        let different = differences(&traveller.before, &after, &[]);
         println!(
             "{:10} manifest: {} paths on {} disk(s), {} different from before",
             "",
@@ -235,19 +226,6 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
         wrong.extend(different.into_iter().take(5));
     }
     Ok(wrong)
-}
-
-fn differences(before: &BTreeMap<String, Vec<String>>, after: &BTreeMap<String, Vec<String>>) -> Vec<String> {
-    let mut different = Vec::new();
-    if before.keys().ne(after.keys()) {
-        different.push("there are other disks".to_owned());
-    }
-    for (disk, lines) in before {
-        let now = after.get(disk).map(Vec::as_slice).unwrap_or_default();
-        different.extend(lines.iter().filter(|line| !now.contains(line)).map(|line| format!("{disk} lost {line}")));
-        different.extend(now.iter().filter(|line| !lines.contains(line)).map(|line| format!("{disk} has {line}")));
-    }
-    different
 }
 
 /// Where the time goes.
