@@ -40,7 +40,7 @@ pub fn tools() -> Result<(), Error> {
         run("apt-get", &[&lock, arguments].concat())
     };
     apt(&["update"])?;
-    let install = [["install", "-y", "--no-install-recommends"].as_slice(), missing.as_slice()].concat();
+    let install = [["install", "-y"].as_slice(), missing.as_slice()].concat();
     apt(&install).map_err(|error| format!("{error}; install by hand: sudo {by_hand}").into())
 }
 
