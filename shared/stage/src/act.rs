@@ -167,17 +167,21 @@ impl<'a, C: Cloud> Job<'a, C> {
 
     /// A resource name that leads back to this migration, hop and stage.
     pub fn name(&self, what: &str) -> String {
-        let stage = self.record.stage().map_or("ended", Stage::name);
-        self.record.id.name(&format!("{}-{stage}-{what}", self.record.hop))
+        self.record.id.name(&self.place(what))
     }
 
     /// A ClientToken (at most 64 ASCII characters): the same for the same work.
     pub fn token(&self, what: &str) -> String {
-        let stage = self.record.stage().map_or("ended", Stage::name);
-        let mut token = format!("{}-{}-{stage}-{what}", self.record.id, self.record.hop);
+        let mut token = format!("{}-{}", self.record.id, self.place(what));
         token.retain(|c| c.is_ascii_graphic());
         token.truncate(64);
         token
+    }
+
+    /// What, in which hop and stage.
+    fn place(&self, what: &str) -> String {
+        let stage = self.record.stage().map_or("ended", Stage::name);
+        format!("{}-{stage}-{what}", self.record.hop)
     }
 
     /// What was done is stored, and the stage goes on at once.
@@ -199,14 +203,10 @@ fn interrupted(error_code: &str) -> bool {
     )
 }
 
-/// Reads a command's output.
-pub(crate) fn output_fault(what: String) -> impl FnOnce(guest::OutputError) -> Fault {
-    move |source| Fault::Output { what, source }
-}
-
 impl Output {
     /// Reads it with one of guest's readers.
     pub fn read<T>(&self, read: impl FnOnce(&str) -> Result<T, guest::OutputError>) -> Result<T, Fault> {
-        read(&self.text).map_err(output_fault(format!("command {} ended with {}", self.invoke_id, self.exit_code)))
+        let what = || format!("command {} ended with {}", self.invoke_id, self.exit_code);
+        read(&self.text).map_err(|source| Fault::Output { what: what(), source })
     }
 }

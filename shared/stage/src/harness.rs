@@ -89,7 +89,7 @@ const LEASE_MARGIN: Millis = 5_000;
 
 /// An outbox that has not left after this is sent by the sweep, milliseconds: several times what publishing
 /// takes at its slowest.
-const RESEND_AFTER: Millis = 30_000;
+pub(crate) const RESEND_AFTER: Millis = 30_000;
 
 /// How often one invocation looks again because it was poked; then the sweep does.
 const ROUNDS: u32 = 8;
@@ -178,10 +178,7 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     let kept = if fresh { outbox.as_slice() } else { &[] };
     let poke = env.records.commit(stored, &invocation.request_id, &record, kept, now + RESEND_AFTER).await?;
     if poke.is_some() && fresh {
-        // What does not leave now is sent by the sweep: the work itself is done.
-        if let Err(error) = publish(env, &record.id, stored.outbox_seq + 1, &outbox).await {
-            tracing::warn!(migration_id = %record.id, code = %error.code(), error = %error, "outbox kept for the sweep");
-        }
+        publish_or_keep(env, &record.id, stored.outbox_seq + 1, &outbox).await;
     }
     let proceed = record.stage() == Some(A::STAGE) && record.look_at.is_some_and(|at| at <= now);
     Ok(poke.map(|poke| (poke, proceed)))
@@ -222,6 +219,18 @@ pub(crate) fn outgoing(
         }
     };
     effects.into_iter().enumerate().map(form).collect()
+}
+
+/// Sends an outbox. What does not leave now is sent by the sweep: the work itself is done.
+pub(crate) async fn publish_or_keep<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    id: &MigrationId,
+    seq: i64,
+    outbox: &[Outgoing],
+) {
+    if let Err(error) = publish(env, id, seq, outbox).await {
+        tracing::warn!(migration_id = %id, code = %error.code(), error = %error, "outbox kept for the sweep");
+    }
 }
 
 /// Sends an outbox: history first, then the lock, then events, at least once each; then notes that it left.

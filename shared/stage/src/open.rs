@@ -3,7 +3,7 @@
 use migration::{Effect, MigrationId, Millis, Notice, Record, Stage, State, Step};
 
 use crate::bus::Bus;
-use crate::harness::{Env, StageError, outgoing, publish};
+use crate::harness::{Env, RESEND_AFTER, StageError, outgoing, publish_or_keep};
 use crate::records::Records;
 
 /// What came of opening.
@@ -44,11 +44,9 @@ pub async fn open<C, R: Records, B: Bus>(
     let effects =
         vec![Effect::Note(step), Effect::Request(Stage::Precheck), Effect::Announce(Notice::Entered(Stage::Precheck))];
     let outbox = outgoing(&record, 0, effects, &env.event_bus, now);
-    if !env.records.create(&record, &outbox, now + 30_000).await? {
+    if !env.records.create(&record, &outbox, now + RESEND_AFTER).await? {
         return Ok(Opened::Already(record.id));
     }
-    if let Err(error) = publish(env, &record.id, 1, &outbox).await {
-        tracing::warn!(migration_id = %record.id, code = %error.code(), error = %error, "outbox kept for the sweep");
-    }
+    publish_or_keep(env, &record.id, 1, &outbox).await;
     Ok(Opened::New(record.id))
 }
