@@ -28,8 +28,8 @@ pub struct Job<'a> {
 }
 
 const COMMON: &str = include_str!("scripts/common.sh");
-const DISTRO_SYNC: &str = include_str!("scripts/distro-sync.sh");
-const APT_FULL_UPGRADE: &str = include_str!("scripts/apt-full-upgrade.sh");
+const DISTRO_SYNC: &str = include_str!("scripts/engines/distro-sync.sh");
+const APT_FULL_UPGRADE: &str = include_str!("scripts/engines/apt-full-upgrade.sh");
 
 impl Job<'_> {
     /// The migratability check.
@@ -92,6 +92,7 @@ impl Job<'_> {
         match self.hop.engine {
             Engine::DistroSync => DISTRO_SYNC,
             Engine::AptFullUpgrade => APT_FULL_UPGRADE,
+            _ => "",
         }
     }
 }

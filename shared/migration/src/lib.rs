@@ -15,7 +15,7 @@ pub mod path;
 pub mod policy;
 mod record;
 
-pub use check::{Finding, Severity};
+pub use check::{Finding, Remediation, Severity};
 pub use code::Code;
 pub use decide::{Decision, Effect, Event, Notice, decide};
 pub use id::{InvalidId, MigrationId};

@@ -10,8 +10,20 @@ use crate::os::{Family, Os};
 pub enum Engine {
     /// Swap the release packages, then `dnf distro-sync`: same major version, other distribution.
     DistroSync,
+    /// The vendor's own conversion of the same major version to Anolis OS (centos2anolis.py).
+    Centos2Anolis,
+    /// leapp, in the vendor's fork or as ELevate: next major version, other distribution or the same.
+    Leapp,
+    /// almalinux-deploy.sh: the same major version of AlmaLinux.
+    AlmalinuxDeploy,
+    /// migrate2rocky.sh: the same major version of Rocky Linux.
+    Migrate2Rocky,
+    /// convert2rhel: the same major version of Red Hat Enterprise Linux.
+    Convert2Rhel,
     /// Swap the sources, then `apt-get full-upgrade`: next major version, same distribution.
     AptFullUpgrade,
+    /// Windows Setup from an attached media disk.
+    WindowsSetup,
 }
 
 impl Engine {
@@ -19,7 +31,13 @@ impl Engine {
     pub fn name(self) -> &'static str {
         match self {
             Self::DistroSync => "distro-sync",
+            Self::Centos2Anolis => "centos2anolis",
+            Self::Leapp => "leapp",
+            Self::AlmalinuxDeploy => "almalinux-deploy",
+            Self::Migrate2Rocky => "migrate2rocky",
+            Self::Convert2Rhel => "convert2rhel",
             Self::AptFullUpgrade => "apt-full-upgrade",
+            Self::WindowsSetup => "windows-setup",
         }
     }
 }
