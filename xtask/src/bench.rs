@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use guest::{Job, Settings, Tool};
-use migration::os::Os;
-use migration::path::route;
+use migration::os::{Family, Os, System};
+use migration::path::{Grants, route};
 use migration::{MigrationId, Outcome, State};
 use openapi::ecs::{CreateSnapshot, DescribeInstances, RunCommand};
 use rig::{Error, Options, Rig, wait_for};
@@ -79,9 +79,10 @@ async fn by_functions(rig: &mut Rig) -> Result<f64, Error> {
 async fn by_hand(rig: &Rig, round: usize) -> Result<f64, Error> {
     let instance_id = rig.create_instance("bench-loop", IMAGE, 1).await?;
     let id = MigrationId::from_bytes([u8::try_from(round)?; 10]);
-    let hops = route(&Os::from_ecs_name("CentOS 8.5").ok_or("no such system")?, None)?;
-    let settings = Settings { mirror: "http://mirrors.cloud.aliyuncs.com".into(), gpgcheck: false };
-    let job = Job { id: &id, hop_index: 0, hop: &hops[0], settings: &settings };
+    let hops = route(&System::of(Os::new(Family::CentOs, 8)), None, &Grants::default())?;
+    let settings =
+        Settings { mirror: "http://mirrors.cloud.aliyuncs.com".into(), tools: String::new(), gpgcheck: false };
+    let job = Job { id: &id, run: 0, hop_index: 0, hop: &hops[0], settings: &settings };
     let probe = migration::policy::Probe::Http("http://127.0.0.1:8080/health".into());
     let begin = Instant::now();
 
@@ -114,9 +115,11 @@ async fn by_hand(rig: &Rig, round: usize) -> Result<f64, Error> {
             return None;
         }
         let output = in_guest(rig, &instance_id, job.booted()).await.ok()?;
-        guest::read_booted(&output).ok()?.then_some(())
+        let booted = guest::read_booted(&output).ok()?;
+        (booted.boot_id != booted.boot_id_before && booted.finishing.is_none()).then_some(())
     })
     .await?;
+    in_guest(rig, &instance_id, job.finish()).await?;
     let after = guest::read_after(&in_guest(rig, &instance_id, job.verify(&[probe], 60)).await?)?;
     if !after.tool_succeeded {
         return Err("the loop's migration was not verified".into());

@@ -1,121 +1,99 @@
-//! What the guest can tell: one read-only script asks the system what it is, what room it has, and what its
-//! package manager would do for the chosen path.
+//! What the guest can tell: one read-only script asks the system what it is, what room it has, and what its package
+//! manager would do for the chosen path. Once the guest is prepared, the migration tool itself is asked: its report
+//! is fetched whole, in parts, and judged as well.
 
-use migration::findings::judge_guest;
-use migration::{Cause, Code, Event, Stage};
+mod report;
+
+use migration::findings::{Scan, judge_guest, judge_windows};
+use migration::leapp::judge_leapp;
+use migration::path::Engine;
+use migration::windows::read_compat_report;
+use migration::{Cause, Code, Event, Finding, Shell, Stage};
 use stage::cloud::Cloud;
-use stage::{Act, Command, Fault, Job};
+use stage::{Act, Command, Fault, Job, Output};
 
 /// The stage.
 pub struct Assess;
 
 /// The script may take so long, seconds: it downloads package lists, over a slow mirror too.
 const SCRIPT_TIMEOUT: u64 = 600;
+/// leapp downloads the target's package lists into a container of its own and resolves the whole upgrade, seconds;
+/// SysOM, which runs the same tool, allows an hour, ECS speaks of 30 s to some minutes.
+const TOOL_TIMEOUT: u64 = 1800;
 
 impl Act for Assess {
     const STAGE: Stage = Stage::Assess;
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
+        if job.record.awaiting.is_some() {
+            // Nothing is to be asked before a person has answered; what was found stays.
+            let until = job.record.deadline().unwrap_or(job.now);
+            return Ok(Event::Waiting { look_at: until, progress: None, note: job.record.note.clone() });
+        }
         let scripts = job.scripts()?;
-        match job.persistent_command("assess", &scripts.assess(), SCRIPT_TIMEOUT).await? {
+        let asks_tool = job.record.prepared && scripts.hop.engine.prepares();
+        let timeout = if asks_tool { TOOL_TIMEOUT } else { SCRIPT_TIMEOUT };
+        match job.persistent_command("assess", &scripts.assess(), timeout).await? {
             Command::Pending => Ok(job.wait(120, "the guest is being assessed")),
             Command::Lost(why) => Ok(job.wait(30, why)),
             Command::Ran(output) if output.exit_code != 0 => {
                 let text = format!("the assessment ended with {}: {}", output.exit_code, output.text);
                 Err(Cause::permanent(Code::GuestCommand, text).into())
             }
-            Command::Ran(output) => {
-                let facts = output.read(guest::read_assessment)?;
-                if !facts.preview.unreachable.is_empty() {
-                    // A mirror that is away for a while must not decide: the check is made again.
-                    job.forget("assess");
-                    return Err(Cause::transient(Code::Repositories, facts.preview.unreachable).into());
-                }
-                Ok(Event::Assessed(judge_guest(&facts, scripts.hop, &job.record.policy)))
-            }
+            Command::Ran(output) => match scripts.shell() {
+                Shell::Posix => posix(job, &output).await,
+                Shell::PowerShell => windows(job, &output).await,
+            },
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use migration::{Outcome, State};
-    use stage::testing::{FakeCloud, answer, drive, record_in, survives_everything};
-
-    use super::*;
-
-    const HEALTHY: [(&str, &str); 7] = [
-        ("os_id", "centos"),
-        ("os_version", "8"),
-        ("memory_mib", "2000"),
-        ("free_mib", "/usr 9000"),
-        ("free_mib", "/var 9000"),
-        ("free_mib", "/boot 900"),
-        ("changes", "31"),
-    ];
-
-    fn answering(lines: Vec<(&'static str, &'static str)>) -> FakeCloud {
-        let cloud = FakeCloud::new();
-        cloud.answers(move |key| {
-            assert_eq!(key, "assess");
-            answer(&lines)
-        });
-        cloud
+async fn posix<C: Cloud>(job: &mut Job<'_, C>, output: &Output) -> Result<Event, Fault> {
+    let hop = job.scripts()?.hop;
+    let facts = output.read(guest::read_assessment)?;
+    if !facts.preview.unreachable.is_empty() {
+        // A mirror that is away for a while must not decide: the check is made again.
+        job.forget("assess");
+        return Err(Cause::transient(Code::Repositories, facts.preview.unreachable).into());
     }
-
-    #[tokio::test]
-    async fn a_healthy_guest_passes() {
-        let record = survives_everything(&Assess, &record_in(Stage::Assess), || answering(HEALTHY.to_vec())).await;
-        assert_eq!(record.state, State::In(Stage::Snapshot));
+    let mut findings = judge_guest(&facts, hop, &job.record.policy);
+    for (index, path) in output.read(guest::read_reports)?.iter().enumerate() {
+        match report::fetch(job, index, path).await? {
+            report::Fetched::Waiting(event) => return Ok(event),
+            report::Fetched::File(file) => findings.extend(judge_report(hop.engine, path, &file)?),
+        }
     }
+    Ok(Event::Assessed(findings))
+}
 
-    #[tokio::test]
-    async fn a_guest_without_room_is_refused_with_a_remedy() {
-        let mut lines = HEALTHY.to_vec();
-        lines[5] = ("free_mib", "/boot 12");
-        lines.push(("foreign_package", "zlib.i686"));
-        let record = drive(&Assess, &answering(lines), record_in(Stage::Assess), false).await;
-        assert_eq!(record.ending, Some(Outcome::Refused));
-        let blocking: Vec<_> = record.findings.iter().filter(|finding| finding.blocks()).collect();
-        assert_eq!(blocking.len(), 2);
-        assert!(blocking[1].remedy.contains("dnf remove zlib.i686"), "{blocking:?}");
-    }
-
-    #[tokio::test]
-    async fn a_lost_command_is_sent_again() {
-        let cloud = FakeCloud::new();
-        let mut times = 0;
-        cloud.answers(move |_| {
-            times += 1;
-            if times < 5 { (-1, "agent restarted".into()) } else { answer(&HEALTHY) }
-        });
-        let record = drive(&Assess, &cloud, record_in(Stage::Assess), false).await;
-        assert_eq!(record.state, State::In(Stage::Snapshot));
-    }
-
-    #[tokio::test]
-    async fn a_mirror_that_is_away_is_asked_again() {
-        let cloud = FakeCloud::new();
-        let mut times = 0;
-        cloud.answers(move |_| {
-            times += 1;
-            let mut lines = HEALTHY.to_vec();
-            if times < 3 {
-                lines[6] = ("unreachable", "Curl error (52): Server returned nothing");
-            }
-            answer(&lines)
-        });
-        let record = drive(&Assess, &cloud, record_in(Stage::Assess), false).await;
-        assert_eq!(record.state, State::In(Stage::Snapshot));
-        assert_eq!(*cloud.done.borrow(), ["run assess-1", "run assess-2", "run assess-3"]);
-    }
-
-    #[tokio::test]
-    async fn a_script_that_breaks_off_is_told() {
-        let cloud = FakeCloud::new();
-        cloud.answers(|_| (0, "osf\tos_id\tcentos\n".into()));
-        let record = drive(&Assess, &cloud, record_in(Stage::Assess), false).await;
-        assert_eq!(record.cause.unwrap().code, Code::GuestOutput);
-        assert_eq!(record.ending, Some(Outcome::Failed));
+/// The tool's own check.
+fn judge_report(engine: Engine, path: &str, file: &[u8]) -> Result<Vec<Finding>, Fault> {
+    let unreadable = |error: &dyn std::error::Error| Cause::permanent(Code::GuestOutput, format!("{path}: {error}"));
+    match engine {
+        Engine::Leapp => {
+            let report = guest::read_report(file).map_err(|error| unreadable(&error))?;
+            Ok(judge_leapp(&report.entries))
+        }
+        // No other tool writes one.
+        _ => Err(Cause::permanent(Code::GuestOutput, format!("{path}: {} has no report", engine.name())).into()),
     }
 }
+
+async fn windows<C: Cloud>(job: &mut Job<'_, C>, output: &Output) -> Result<Event, Fault> {
+    let scripts = job.scripts()?;
+    let mut facts = output.read(guest::windows::read_windows_assessment)?;
+    if facts.scan == Scan::Running {
+        job.command_again("assess", &scripts.assess(), TOOL_TIMEOUT).await?;
+        return Ok(job.wait(90, "Setup's compatibility scan runs"));
+    }
+    for (index, path) in facts.reports.clone().iter().enumerate() {
+        match report::fetch(job, index, path).await? {
+            report::Fetched::Waiting(event) => return Ok(event),
+            report::Fetched::File(file) => facts.issues.extend(read_compat_report(&file)),
+        }
+    }
+    Ok(Event::Assessed(judge_windows(&facts, scripts.hop)))
+}
+
+#[cfg(test)]
+mod tests;

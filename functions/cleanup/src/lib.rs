@@ -2,10 +2,10 @@
 //! since the name in the console stays the image's.
 
 use migration::policy::TAG;
-use migration::{Code, Event, MigrationId, Outcome, Stage};
+use migration::{Cause, Code, Event, MigrationId, Outcome, SettingKind, Stage};
 use openapi::ecs::Tag;
-use stage::cloud::Cloud;
-use stage::{Act, Fault, Job};
+use stage::cloud::{Cloud, RETENTION_TAG};
+use stage::{Act, Command, Fault, Job, release};
 
 /// The stage.
 pub struct Cleanup;
@@ -13,30 +13,86 @@ pub struct Cleanup;
 /// Where a person must look, the snapshots are the only way back: they are kept so long, days.
 const STUCK_RETENTION: u32 = 365;
 
+/// Putting packages back over a slow mirror, seconds.
+const UNDO_TIMEOUT: u64 = 900;
+
 impl Act for Cleanup {
     const STAGE: Stage = Stage::Cleanup;
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
         let outcome = job.record.ending.unwrap_or(Outcome::Stuck);
-        if let Err(fault) = job.instance().await {
+        let status = match job.instance_of(&job.record.instance_id).await {
+            Ok(instance) => Some(instance.status),
+            Err(fault) if fault.cause().code == Code::InstanceGone => None,
+            Err(fault) => return Err(fault),
+        };
+        if let Some(status) = status.as_deref().filter(|_| job.record.must_undo() && job.marked("undone").is_none())
+            && let Some(waiting) = undo(job, status).await?
+        {
+            return Ok(waiting);
+        }
+        if release::media(job).await? || release::clone(job).await? {
+            return Ok(job.wait(15, "releasing what was made for the migration"));
+        }
+        let Some(_) = status else {
             // Nothing is left to tag; its snapshots, if any are left, end with their retention.
-            let gone = fault.cause().code == Code::InstanceGone;
-            return if gone { Ok(Event::Cleaned) } else { Err(fault) };
-        }
-        for snapshot in job.cloud.snapshots(&job.record.instance_id).await? {
-            let ours = MigrationId::in_name(&snapshot.name).as_ref() == Some(&job.record.id);
-            if ours && !job.record.touched {
-                // No tool has run: the disks are as they were, and the snapshots are of no use.
-                job.cloud.delete_snapshot(&snapshot.snapshot_id).await?;
-            } else if ours && outcome == Outcome::Stuck {
-                job.cloud
-                    .keep_snapshot(&snapshot.snapshot_id, STUCK_RETENTION.max(job.record.policy.retention_days))
-                    .await?;
+            return Ok(Event::Cleaned);
+        };
+        for setting in job.changed.clone() {
+            match setting.kind {
+                SettingKind::DeleteAutoSnapshot => {
+                    job.cloud.protect_auto_snapshots(&setting.resource, setting.before).await?
+                }
             }
+            job.changed.retain(|other| other != &setting);
         }
+        snapshots(job, outcome).await?;
         job.cloud.tag(&job.record.instance_id, &tags(job, outcome)).await?;
         Ok(Event::Cleaned)
     }
+}
+
+/// Takes back what was prepared in the guest; None when that is done.
+async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Option<Event>, Fault> {
+    if status != "Running" {
+        let text = format!("the instance is {status}: what was prepared in it cannot be taken back");
+        return Err(Cause::transient(Code::NotUndone, text).into());
+    }
+    let script = job.scripts()?.undo();
+    match job.persistent_command("undo", &script, UNDO_TIMEOUT).await? {
+        Command::Pending => Ok(Some(job.wait(120, "taking back what was prepared"))),
+        Command::Lost(why) => Ok(Some(job.wait(30, why))),
+        Command::Ran(output) => {
+            let left = output.read(guest::read_undone)?;
+            if left.is_empty() {
+                job.mark("undone");
+                return Ok(None);
+            }
+            // What keeps it may go away: a mirror, a full disk.
+            job.forget("undo");
+            let text = format!("could not be taken back: {}", left.join("; "));
+            Err(Cause::transient(Code::NotUndone, text).into())
+        }
+    }
+}
+
+/// Snapshots of this leg that no tool was started after are of no use; where a person must look, all of this
+/// migration's are the only way back.
+async fn snapshots<C: Cloud>(job: &Job<'_, C>, outcome: Outcome) -> Result<(), Fault> {
+    let leg = job.record.id.name(&format!("{}-", job.record.leg()));
+    let kept = STUCK_RETENTION.max(job.record.policy.retention_days);
+    for snapshot in release::snapshots(job).await? {
+        let ours = MigrationId::in_name(&snapshot.name).as_ref() == Some(&job.record.id);
+        if ours && !job.record.touched && snapshot.name.starts_with(&leg) {
+            job.cloud.delete_snapshot(&snapshot.snapshot_id).await?;
+        } else if ours && outcome == Outcome::Stuck && snapshot.retention_days.unwrap_or(0) > 0 {
+            job.cloud.keep_snapshot(&snapshot.snapshot_id, kept).await?;
+        } else if ours && outcome == Outcome::Stuck {
+            // A group's snapshots have no retention of ECS: ours is in their tags.
+            job.cloud.tag_snapshot(&snapshot.snapshot_id, &[Tag::new(RETENTION_TAG, kept.to_string())]).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The opt-in tag becomes the outcome: who wants another migration says so anew.
@@ -48,6 +104,8 @@ fn tags<C>(job: &Job<'_, C>, outcome: Outcome) -> Vec<Tag> {
         Outcome::RolledBack => "rolled-back",
         Outcome::Cancelled => "cancelled",
         Outcome::Stuck => "stuck",
+        Outcome::DrillPassed => "drill-passed",
+        Outcome::DrillFailed => "drill-failed",
     };
     let mut tags = vec![Tag::new(TAG, word), Tag::new("osferry:migration", job.record.id.as_str())];
     if let Some(os) = &job.record.os_after {
@@ -62,7 +120,7 @@ pub const OS_TAG: &str = "osferry:os";
 #[cfg(test)]
 mod tests {
     use migration::{Record, State};
-    use stage::testing::{FakeCloud, drive, record_in, survives_everything, with_snapshots};
+    use stage::testing::{FakeCloud, answer, drive, record_in, survives_everything, with_snapshots};
 
     use super::*;
 
@@ -126,5 +184,50 @@ mod tests {
         let record = drive(&Cleanup, &cloud, ending(Outcome::Stuck, true), false).await;
         assert_eq!(record.state, State::Ended(Outcome::Stuck));
         assert_eq!(*cloud.done.borrow(), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_was_prepared_is_taken_back_before_anything_else() {
+        let make = || {
+            let cloud = FakeCloud::new();
+            cloud.absolute.set(true);
+            cloud.answers(|key| {
+                assert_eq!(key, "undo");
+                answer(&[("undone", "yes")])
+            });
+            cloud
+        };
+        let mut start = ending(Outcome::Refused, false);
+        start.prepared = true;
+        let record = survives_everything(&Cleanup, &start, make).await;
+        assert_eq!(record.state, State::Ended(Outcome::Refused));
+        let mut succeeded = ending(Outcome::Succeeded, true);
+        succeeded.prepared = true;
+        let cloud = FakeCloud::new();
+        drive(&Cleanup, &cloud, succeeded, false).await;
+        assert!(cloud.done.borrow().iter().all(|what| !what.starts_with("run")), "nothing is taken back from success");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_taken_back_needs_a_person() {
+        let cloud = FakeCloud::new();
+        cloud.answers(|_| answer(&[("left", "package leapp")]));
+        let mut start = ending(Outcome::Cancelled, false);
+        start.prepared = true;
+        let record = drive(&Cleanup, &cloud, start, false).await;
+        let cause = record.cause.unwrap();
+        assert_eq!((record.state, cause.code), (State::Ended(Outcome::Stuck), Code::Deadline));
+        assert!(cause.text.contains("OSF-R003") && cause.text.contains("package leapp"), "{cause:?}");
+    }
+
+    #[tokio::test]
+    async fn settings_of_the_cloud_come_back() {
+        let cloud = FakeCloud::new();
+        let mut start = ending(Outcome::Succeeded, true);
+        let (resource, kind) = ("d-1".to_owned(), SettingKind::DeleteAutoSnapshot);
+        start.changed = vec![migration::CloudSetting { resource, kind, before: true }];
+        let record = drive(&Cleanup, &cloud, start, false).await;
+        assert_eq!(record.changed, []);
+        assert!(cloud.done.borrow().contains(&"protect d-1 true".to_owned()), "{:?}", cloud.done.borrow());
     }
 }

@@ -1,14 +1,19 @@
 //! Finds systems at the end of their life and opens the migrations that are asked for.
 //!
 //! Looks at the instances that carry the tag `osferry`, page by page. What it opens is the operator's wish:
-//! the policy of the function, overridden by the instance's own tags.
+//! the policy of the function, overridden by the instance's own tags. What an instance runs, the name of its image
+//! tells; where that says nothing, or a tag says otherwise, the guest itself is asked.
 
+mod identify;
+
+use std::cell::Cell;
 use std::io::Read;
+use std::time::Duration;
 
 use fc_runtime::LambdaEvent;
-use jiff::{Timestamp, tz::TimeZone};
-use migration::eol::{self, Phase};
-use migration::os::Os;
+use jiff::Timestamp;
+use migration::eol::{Day, Phase};
+use migration::os::System;
 use migration::path::route;
 use migration::policy::{Policy, TAG};
 use migration::{Code, MigrationId, Millis, Record};
@@ -19,7 +24,17 @@ use stage::cloud::Cloud;
 use stage::open::{Opened, open};
 use stage::records::Records;
 use stage::settings::Settings;
+use stage::survey::{name, system, tagged_os};
 use stage::{Env, Fault, StageError, connect};
+
+use identify::{Identities, identify};
+
+/// Who opens what detect opens.
+const ACTOR: &str = "detect";
+
+/// How long guests are waited for in one scan: a question takes a second or two where the agent is well.
+const PATIENCE: Duration = Duration::from_secs(30);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// Runs the function; what woke it does not matter: it always looks at everything.
 pub async fn run() -> Result<(), fc_runtime::Error> {
@@ -33,8 +48,17 @@ pub async fn run() -> Result<(), fc_runtime::Error> {
         }
         let env = connect(&event.context)?;
         let policy = Settings::from_env().map_err(|error| coded(Code::Configuration, &error))?.policy;
-        let scan =
-            scan(&env, &policy, Timestamp::now(), random_id).await.map_err(|error| coded(error.code(), &error))?;
+        let request_id = &event.context.request_id;
+        let left = Cell::new(PATIENCE);
+        let pause = async || {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            left.set(left.get().saturating_sub(BETWEEN_LOOKS));
+            !left.get().is_zero()
+        };
+        let now = Timestamp::now().as_millisecond();
+        let scan = scan(&env, &policy, now, request_id, random_id, pause)
+            .await
+            .map_err(|error| coded(error.code(), &error))?;
         Ok(json!({ "seen": scan.seen, "opened": scan.opened, "alreadyOpen": scan.already, "problems": scan.problems }))
     })
     .await
@@ -84,39 +108,53 @@ impl ScanError {
     }
 }
 
-/// Looks at every tagged instance, and opens what is asked for.
+/// Looks at every tagged instance, and opens what is asked for. `pause` waits between two looks at guests that were
+/// asked what they run; when it answers false, they are not waited for any longer.
 pub async fn scan<C: Cloud, R: Records, B: Bus>(
     env: &Env<C, R, B>,
     policy: &Policy,
-    now: Timestamp,
+    now: Millis,
+    request_id: &str,
     new_id: impl Fn() -> std::io::Result<MigrationId>,
+    pause: impl AsyncFn() -> bool,
 ) -> Result<Scan, ScanError> {
-    let today = now.to_zoned(TimeZone::UTC).date().to_string();
     let mut scan = Scan::default();
     let mut token = None;
     loop {
         let (instances, next) = env.cloud.instances(TAG, token).await.map_err(Fault::from)?;
-        for instance in instances {
-            scan.seen += 1;
-            match wish(&instance, policy, &today) {
-                Wish::Nothing => {}
-                Wish::Problem(problem) => {
-                    tracing::warn!(instance_id = instance.instance_id, problem, "cannot be judged");
-                    scan.problems.push(format!("{}: {problem}", instance.instance_id));
+        scan.seen += instances.len();
+        let mut asked = Vec::new();
+        for instance in &instances {
+            let tags = instance.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()));
+            match Policy::from_tags(policy, tags) {
+                Ok(None) => {}
+                Err(error) => problem(&mut scan, instance, &error.to_string()),
+                // One that is under way need not be asked anything.
+                Ok(Some(_)) if is_open(env, instance).await? => scan.already += 1,
+                Ok(Some(policy)) => asked.push((instance, policy)),
+            }
+        }
+        let unsure: Vec<&Instance> = asked.iter().map(|(instance, _)| *instance).filter(|one| must_ask(one)).collect();
+        let identities = identify(&env.cloud, &unsure, request_id, &pause).await?;
+        for (instance, policy) in asked {
+            let system = match judge(instance, &identities, &policy, env, now) {
+                Ok(system) => system,
+                Err(text) => {
+                    problem(&mut scan, instance, &text);
+                    continue;
                 }
-                Wish::Migrate(os, policy) => {
-                    // Without a route the precheck refuses, and says what is offered.
-                    let hops = route(&os, policy.target.as_ref()).unwrap_or_default();
-                    let now: Millis = now.as_millisecond();
-                    let record = Record::new(new_id()?, instance.instance_id.clone(), policy, hops, now);
-                    match open(env, record, now).await? {
-                        Opened::New(id) => {
-                            tracing::info!(migration_id = %id, instance_id = instance.instance_id, os = %os, "opened");
-                            scan.opened.push(id);
-                        }
-                        Opened::Already(_) => scan.already += 1,
-                    }
+            };
+            // Without a route the precheck refuses, and says what is offered.
+            let hops = route(&system, policy.target.as_ref(), &env.options.grants()).unwrap_or_default();
+            let mut record = Record::new(new_id()?, instance.instance_id.clone(), policy, hops, now);
+            record.opened_by = ACTOR.into();
+            record.system = Some(system.clone());
+            match open(env, record, now, request_id).await? {
+                Opened::New(id) => {
+                    tracing::info!(migration_id = %id, instance_id = instance.instance_id, %system, "opened");
+                    scan.opened.push(id);
                 }
+                Opened::Already(_) => scan.already += 1,
             }
         }
         token = next;
@@ -126,103 +164,52 @@ pub async fn scan<C: Cloud, R: Records, B: Bus>(
     }
 }
 
-enum Wish {
-    Nothing,
-    Problem(String),
-    Migrate(Os, Policy),
+fn problem(scan: &mut Scan, instance: &Instance, text: &str) {
+    tracing::warn!(instance_id = instance.instance_id, problem = text, "cannot be judged");
+    scan.problems.push(format!("{}: {text}", instance.instance_id));
 }
 
-fn wish(instance: &Instance, base: &Policy, today: &str) -> Wish {
-    let tags = instance.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-    let policy = match Policy::from_tags(base, tags) {
-        Ok(Some(policy)) => policy,
-        Ok(None) => return Wish::Nothing,
-        Err(error) => return Wish::Problem(error.to_string()),
-    };
-    let Some(os) = operating_system(instance) else {
-        let name = if instance.os_name_en.is_empty() { &instance.os_name } else { &instance.os_name_en };
-        return Wish::Problem(format!("the operating system {name:?} is unknown; tag it osferry:os=<name version>"));
-    };
-    match eol::life(&os).map(|life| life.phase(today)) {
-        Some(Phase::Mainstream) => {
-            Wish::Problem(format!("{os} is in standard support, there is no need to migrate it"))
-        }
-        // What the calendar does not know is migrated when a person asks for it.
-        Some(Phase::Extended | Phase::Ended) | None => Wish::Migrate(os, policy),
+/// Whether the instance has a migration under way. A lock without a record is what a crash left: that is opened.
+async fn is_open<C, R: Records, B>(env: &Env<C, R, B>, instance: &Instance) -> Result<bool, StageError> {
+    match env.records.lock_holder(&instance.instance_id).await? {
+        None => Ok(false),
+        Some(holder) => Ok(env.records.load(&holder).await?.is_some()),
     }
 }
 
-/// What the instance runs: by the tag that a migration left, by its name, by its image.
-fn operating_system(instance: &Instance) -> Option<Os> {
-    let tagged = instance.tags.iter().find(|tag| tag.key == "osferry:os").map(|tag| tag.value.as_str());
-    tagged
-        .and_then(Os::from_ecs_name)
-        .or_else(|| Os::from_ecs_name(&instance.os_name_en))
-        .or_else(|| Os::from_ecs_name(&instance.os_name))
-        .or_else(|| Os::from_image_id(&instance.image_id))
+/// Whether only the guest can say what it runs: the image's name says nothing, or a tag says something else.
+fn must_ask(instance: &Instance) -> bool {
+    tagged_os(instance).is_some() || system(instance).is_none()
+}
+
+/// The system to be migrated, or why it is not.
+fn judge<C, R, B>(
+    instance: &Instance,
+    identities: &Identities,
+    policy: &Policy,
+    env: &Env<C, R, B>,
+    now: Millis,
+) -> Result<System, String> {
+    let system = match (identities.get(&instance.instance_id), system(instance)) {
+        (Some(Ok(system)), _) => system.clone(),
+        (None, Some(system)) => system,
+        (Some(Err(why)), Some(told)) => {
+            return Err(format!("its tag says {told}, and the guest cannot be asked whether that is so: {why}"));
+        }
+        (why, None) => {
+            let why = why.and_then(|why| why.as_ref().err()).map(|why| format!(": {why}")).unwrap_or_default();
+            return Err(format!("the operating system {:?} is unknown, also to the guest{why}", name(instance)));
+        }
+    };
+    let wanted = policy.target.as_ref().is_some_and(|target| !target.same_release(&system.os));
+    match env.options.calendar.phase(&system.os, Day::of(now)) {
+        Phase::Mainstream if !wanted => {
+            Err(format!("{system} is in standard support, there is no need to migrate it; to do so, name a target"))
+        }
+        // What the calendar does not know is migrated when a person asks for it.
+        Phase::Mainstream | Phase::Extended | Phase::Bought | Phase::Ended | Phase::Unknown => Ok(system),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use openapi::ecs::Tag;
-    use stage::testing::{FakeCloud, MemoryBus, MemoryRecords};
-
-    use super::*;
-
-    fn judged(name: &str, tags: &[(&str, &str)]) -> Wish {
-        let instance = Instance {
-            os_name_en: name.into(),
-            tags: tags.iter().map(|(key, value)| Tag::new(*key, *value)).collect(),
-            ..Instance::default()
-        };
-        wish(&instance, &Policy::default(), "2026-11-23")
-    }
-
-    #[test]
-    fn only_what_is_asked_for_and_needed_is_migrated() {
-        let asked = (TAG, "migrate");
-        assert!(
-            matches!(judged("CentOS  8.5 64 bit", &[asked]), Wish::Migrate(os, _) if os.to_string() == "CentOS 8.5")
-        );
-        assert!(matches!(judged("CentOS  8.5 64 bit", &[]), Wish::Nothing));
-        assert!(matches!(judged("CentOS  8.5 64 bit", &[(TAG, "migrated")]), Wish::Nothing));
-        assert!(matches!(judged("Debian 13.1 64 bit", &[asked]), Wish::Problem(_)));
-        assert!(matches!(judged("Customized Linux", &[asked]), Wish::Problem(_)));
-        assert!(matches!(judged("CentOS  8.5", &[asked, ("osferry:target", "x")]), Wish::Problem(_)));
-    }
-
-    #[test]
-    fn the_tag_is_believed_before_the_image_name() {
-        let tags = [(TAG, "migrate"), ("osferry:os", "Debian 12")];
-        assert!(matches!(judged("Debian 11.11 64 bit", &tags), Wish::Migrate(os, _) if os.major == 12));
-    }
-
-    #[tokio::test]
-    async fn a_scan_opens_one_migration_of_an_instance() {
-        let env = Env {
-            cloud: FakeCloud::new(),
-            records: MemoryRecords::default(),
-            bus: MemoryBus::default(),
-            clock: || 0,
-            guest: guest::Settings { mirror: String::new(), gpgcheck: true },
-            event_bus: "osferry".into(),
-        };
-        let now: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
-        let ids = std::cell::Cell::new(0);
-        let new_id = || {
-            ids.set(ids.get() + 1);
-            Ok(MigrationId::from_bytes([ids.get(); 10]))
-        };
-        let scan = async || scan(&env, &Policy::default(), now, new_id).await.unwrap();
-        assert_eq!(scan().await, Scan { seen: 1, ..Scan::default() }, "nobody asked");
-        if let Some(instance) = env.cloud.instance.borrow_mut().as_mut() {
-            instance.tags.push(Tag::new(TAG, "migrate"));
-        }
-        let first = MigrationId::from_bytes([1; 10]);
-        assert_eq!(scan().await, Scan { seen: 1, opened: vec![first.clone()], ..Scan::default() });
-        assert_eq!(scan().await, Scan { seen: 1, already: 1, ..Scan::default() });
-        let record = env.records.load(&first).await.unwrap().unwrap().record;
-        assert_eq!((record.instance_id.as_str(), record.hops.len()), ("i-1", 1));
-        assert_eq!(env.bus.events().iter().filter(|event| event.kind == "osferry:Stage:Requested").count(), 1);
-    }
-}
+mod tests;

@@ -1,10 +1,10 @@
 //! What the cloud can tell: status, network, locks, Cloud Assistant, snapshots and maintenance under way, and
 //! whether a path leads to the destination. Reads only.
 
-use jiff::Timestamp;
-use migration::findings::{CloudFacts, judge_cloud};
+use migration::findings::judge_cloud;
 use migration::{Event, Stage};
 use stage::cloud::Cloud;
+use stage::survey::facts;
 use stage::{Act, Fault, Job};
 
 /// The stage.
@@ -14,47 +14,15 @@ impl Act for Precheck {
     const STAGE: Stage = Stage::Precheck;
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
-        let id = &job.record.instance_id;
         let instance = job.instance().await?;
-        let (disks, snapshots, assistant, maintenance) = tokio::try_join!(
-            job.cloud.disks(id),
-            job.cloud.snapshots(id),
-            job.cloud.assistant(id),
-            job.cloud.maintenance(id),
-        )?;
-        let facts = CloudFacts {
-            status: instance.status,
-            network_type: instance.instance_network_type,
-            os_name: if instance.os_name_en.is_empty() { instance.os_name } else { instance.os_name_en },
-            locks: instance.operation_locks,
-            heartbeat: assistant
-                .and_then(|assistant| assistant.last_heartbeat_time.parse::<Timestamp>().ok())
-                .map(Timestamp::as_millisecond),
-            snapshots_in_progress: snapshots
-                .into_iter()
-                .filter(|snapshot| snapshot.status == "progressing")
-                .map(|snapshot| snapshot.snapshot_id)
-                .collect(),
-            maintenance: maintenance
-                .into_iter()
-                .map(|event| {
-                    format!("{} ({}) from {}", event.event_type.name, event.event_cycle_status.name, event.not_before)
-                })
-                .collect(),
-            disks: disks.len(),
-            volatile_disks: disks
-                .iter()
-                .filter(|disk| cannot_be_snapshotted(&disk.category))
-                .map(|disk| format!("{} ({})", disk.disk_id, disk.category))
-                .collect(),
-        };
-        Ok(Event::Prechecked(judge_cloud(&facts, job.record.current_hop(), job.now)))
+        let assistant = job.cloud.assistant(&job.record.instance_id).await?;
+        let mut facts = facts(job.cloud, &instance, assistant.as_ref(), job.options).await?;
+        // What the guest said when the migration was opened counts more than the name of the image.
+        facts.system = job.record.system.clone().or(facts.system);
+        let hops = job.record.hops.get(job.record.hop..).unwrap_or_default();
+        let findings = judge_cloud(&facts, hops, &job.record.policy, &job.options.grants(), job.now);
+        Ok(Event::Prechecked(findings))
     }
-}
-
-/// Categories of local and ephemeral disks. Source: ECS API reference, DescribeDisks and CreateSnapshot.
-fn cannot_be_snapshotted(category: &str) -> bool {
-    ["local_", "ephemeral", "elastic_ephemeral"].iter().any(|prefix| category.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -75,7 +43,7 @@ mod tests {
 
     #[tokio::test]
     async fn everything_that_blocks_is_told_at_once() {
-        let cloud = FakeCloud::new();
+        let cloud = FakeCloud::with_essds();
         if let Some(instance) = cloud.instance.borrow_mut().as_mut() {
             instance.status = "Stopped".into();
             instance.operation_locks = vec!["security".into()];

@@ -1,13 +1,17 @@
-//! Back to the snapshots, and proof that the old system runs.
+//! Back to the old system, and proof that it runs.
 //!
-//! First the cloud and the guest are asked: are the snapshots there, had the tool been started at all? Then
-//! stop, reset of every disk, start, and a look at what runs. Resetting again while the instance is still
-//! stopped gives the same bytes, so a crash in between does no harm.
+//! First the guest is asked what became of it, and the evidence is kept, before anything is taken back. Short of
+//! the point of no return the tool is stopped and what it had prepared is undone; no disk is reset. Beyond it:
+//! stop, reset of the disks, start. Either way the old system must prove that it runs. Resetting again while the
+//! instance is still stopped gives the same bytes, so a crash in between does no harm.
 
-use std::time::Duration;
+mod disks;
+mod evidence;
 
 use guest::Look;
+use migration::findings::os_told;
 use migration::os::Os;
+use migration::policy::Scope;
 use migration::{Cause, Code, Event, Millis, Stage};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
@@ -19,8 +23,10 @@ pub struct Rollback;
 const LOOK_LIMIT: Millis = 120_000;
 /// A stop that takes longer than this is repeated by pulling the plug, milliseconds.
 const STOP_LIMIT: Millis = 300_000;
-/// Reading some files, seconds.
+/// Reading some files, seconds; a walk over what was written since is cut off by the script itself.
 const LOOK_TIMEOUT: u64 = 60;
+/// Putting packages back over a slow mirror, seconds.
+const UNDO_TIMEOUT: u64 = 900;
 
 impl Act for Rollback {
     const STAGE: Stage = Stage::Rollback;
@@ -30,14 +36,24 @@ impl Act for Rollback {
         if job.marked("looked").is_none() {
             return look(job, &status).await;
         }
+        if job.marked("evidence").is_none() {
+            return evidence::collect(job, &status, LOOK_LIMIT).await;
+        }
+        if job.record.clone.is_some() {
+            // A clone is thrown away: nothing of it needs to go back.
+            return Ok(Event::Restored { os: String::new(), untouched: true });
+        }
+        if job.marked("may be undone").is_some() && job.marked("must be reset").is_none() {
+            return undo(job, &status).await;
+        }
         if job.marked("reset").is_none() {
-            return reset(job, &status).await;
+            return disks::reset(job, &status).await;
         }
         prove(job, &status).await
     }
 }
 
-/// What became of the guest, as far as it can still tell; nothing is undone that was never done.
+/// What became of the guest, as far as it can still tell.
 async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
     let scripts = job.scripts()?;
     let asked_enough = job.now - job.record.entered_at >= LOOK_LIMIT;
@@ -49,44 +65,47 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
                 let seen = output.read(guest::read_look)?;
                 tracing::info!(
                     migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
-                    started = seen.started, alive = seen.alive, log = seen.log.join("\n"), "looked at the guest"
+                    started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
                 );
-                if !seen.started && runs(&seen, &scripts.hop.from) {
-                    return Ok(Event::Restored { os: scripts.hop.from.to_string(), untouched: true });
+                evidence::tell(job, &seen);
+                if !seen.no_return && runs(&seen, &scripts.hop.from) {
+                    job.mark("may be undone");
                 }
             }
         }
     }
     job.mark("looked");
-    Ok(job.proceed("going back"))
+    Ok(job.proceed("looked at the guest"))
 }
 
-async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
-    let snapshots = usable_snapshots(job).await?;
-    if status != "Stopped" {
-        return stop(job, status).await;
+/// Stops the tool and takes back what it has prepared; only then it is certain that it had not come to the point
+/// of no return. If it had after all, the disks go back.
+async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
+    let scripts = job.scripts()?;
+    let began = job.marked("may be undone").unwrap_or(job.now);
+    if status != "Running" || job.now - began >= LOOK_LIMIT + i64::try_from(UNDO_TIMEOUT).unwrap_or(0) * 1000 {
+        job.mark("must be reset");
+        return Ok(job.proceed("the guest does not answer: its disks go back"));
     }
-    for (disk_id, snapshot_id) in &snapshots {
-        if job.marked(&format!("reset {disk_id}")).is_none() {
-            job.cloud.reset_disk(disk_id, snapshot_id).await?;
-            job.mark(&format!("reset {disk_id}"));
+    if job.marked("undone").is_none() {
+        match job.persistent_command("undo", &scripts.undo(), UNDO_TIMEOUT).await? {
+            Command::Pending => return Ok(job.wait(120, "taking back what was prepared")),
+            Command::Lost(why) => return Ok(job.wait(15, why)),
+            Command::Ran(_) => job.mark("undone"),
         }
     }
-    // ECS announces no end of this.
-    if !disks_are_back(job, &snapshots).await? {
-        return Ok(job.wait(10, "disks are being reset"));
+    match job.persistent_command("relook", &scripts.look(), LOOK_TIMEOUT).await? {
+        Command::Pending => Ok(job.wait(60, "asking the guest whether all is as before")),
+        Command::Lost(why) => Ok(job.wait(15, why)),
+        Command::Ran(output) => {
+            let seen = output.read(guest::read_look)?;
+            if !seen.started && !seen.no_return && runs(&seen, &scripts.hop.from) {
+                return Ok(Event::Restored { os: scripts.hop.from.to_string(), untouched: true });
+            }
+            job.mark("must be reset");
+            Ok(job.proceed("not everything could be taken back: the disks go back"))
+        }
     }
-    job.mark("reset");
-    Ok(job.proceed("every disk is back"))
-}
-
-async fn stop<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
-    let force = job.marked("stop").is_some_and(|at| job.now - at >= STOP_LIMIT);
-    if status == "Running" && (force || job.marked("stop").is_none()) {
-        job.cloud.stop(&job.record.instance_id, force).await?;
-        job.mark("stop");
-    }
-    Ok(job.wait(60, "stopping the instance"))
 }
 
 async fn prove<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
@@ -113,130 +132,13 @@ async fn prove<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fa
 }
 
 fn runs(seen: &Look, os: &Os) -> bool {
-    Os::from_os_release(&seen.os_id, &seen.os_version).is_some_and(|seen| seen.same_release(os))
+    os_told(&seen.os_id, &seen.os_version).is_some_and(|seen| seen.same_release(os))
 }
 
-/// Disk and snapshot of each, as the cloud tells now: never from memory alone.
-async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<(String, String)>, Fault> {
-    let known = job.cloud.snapshots(&job.record.instance_id).await?;
-    let mut usable = Vec::new();
-    for disk in &job.record.disks {
-        let found = known.iter().find(|snapshot| {
-            Some(&snapshot.snapshot_id) == disk.snapshot_id.as_ref()
-                && snapshot.source_disk_id == disk.disk_id
-                && snapshot.status == "accomplished"
-        });
-        let Some(snapshot) = found else {
-            let text = format!("snapshot {:?} of disk {} is not there or not complete", disk.snapshot_id, disk.disk_id);
-            // Before anything was reset: the other disks must not go back without this one. A person may
-            // still bring it.
-            return Err(Cause::transient(Code::SnapshotMissing, text).into());
-        };
-        usable.push((disk.disk_id.clone(), snapshot.snapshot_id.clone()));
-    }
-    Ok(usable)
-}
-
-async fn disks_are_back<C: Cloud>(job: &Job<'_, C>, snapshots: &[(String, String)]) -> Result<bool, Fault> {
-    let pause = Duration::from_millis(200);
-    let mut waited = Duration::ZERO;
-    loop {
-        let disks = job.cloud.disks(&job.record.instance_id).await?;
-        let back = |id: &String| disks.iter().any(|disk| &disk.disk_id == id && disk.status == "In_use");
-        if snapshots.iter().all(|(disk_id, _)| back(disk_id)) {
-            return Ok(true);
-        }
-        if waited >= job.patience {
-            return Ok(false);
-        }
-        tokio::time::sleep(pause).await;
-        waited += pause;
-    }
+/// Whether a disk is among those that go back.
+fn goes_back(scope: Scope, is_system: bool) -> bool {
+    scope == Scope::All || is_system
 }
 
 #[cfg(test)]
-mod tests {
-    use migration::{Outcome, State};
-    use stage::testing::{FakeCloud, answer, drive, record_in, survives_everything, with_snapshots};
-
-    use super::*;
-
-    /// A guest in the middle of a migration, that is what it was once its disks are reset.
-    fn broken() -> FakeCloud {
-        let cloud = with_snapshots(FakeCloud::new(), &record_in(Stage::Rollback));
-        cloud.answers(|key| match key {
-            "look" => answer(&[("os_id", "alinux"), ("os_version", "3"), ("started", "yes"), ("log", "killed")]),
-            "proof" => answer(&[("os_id", "centos"), ("os_version", "8"), ("started", "no")]),
-            other => panic!("{other}"),
-        });
-        cloud
-    }
-
-    #[tokio::test]
-    async fn every_disk_goes_back_and_the_old_system_is_proven() {
-        let cloud = broken();
-        let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
-        assert_eq!((record.state, record.ending), (State::In(Stage::Cleanup), Some(Outcome::RolledBack)));
-        assert_eq!(
-            *cloud.done.borrow(),
-            ["run look-1", "stop", "reset d-1 s-1", "reset d-2 s-2", "start", "run proof-1"]
-        );
-    }
-
-    #[tokio::test]
-    async fn a_rollback_survives_everything_and_resets_only_a_stopped_instance() {
-        let plain = broken();
-        let expected = drive(&Rollback, &plain, record_in(Stage::Rollback), false).await;
-        for twice in [false, true] {
-            let cloud = broken();
-            let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), twice).await;
-            assert_eq!((record.state, record.ending), (expected.state, expected.ending));
-            let mut done = cloud.done.borrow().clone();
-            // Repeated resets of a stopped disk give the same bytes; nothing else is repeated.
-            done.dedup();
-            let resets = done.iter().filter(|what| what.starts_with("reset")).count();
-            done.retain(|what| !what.starts_with("reset"));
-            assert_eq!(done, ["run look-1", "stop", "start", "run proof-1"]);
-            assert_eq!(resets, if twice { 4 } else { 2 });
-        }
-    }
-
-    #[tokio::test]
-    async fn a_tool_that_was_never_started_needs_no_reset() {
-        let make = || {
-            let cloud = broken();
-            cloud.answers(|_| answer(&[("os_id", "centos"), ("os_version", "8"), ("started", "no")]));
-            cloud
-        };
-        let record = survives_everything(&Rollback, &record_in(Stage::Rollback), make).await;
-        assert_eq!(record.ending, Some(Outcome::Failed));
-    }
-
-    #[tokio::test]
-    async fn a_dead_guest_is_not_waited_for_long() {
-        let cloud = broken();
-        cloud.answers(|key| match key {
-            "look" => (-1, "no agent".into()),
-            _ => answer(&[("os_id", "centos"), ("os_version", "8"), ("started", "no")]),
-        });
-        let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
-        assert_eq!(record.ending, Some(Outcome::RolledBack));
-    }
-
-    #[tokio::test]
-    async fn without_every_snapshot_nothing_is_reset() {
-        let cloud = broken();
-        cloud.snapshots.borrow_mut().pop();
-        let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
-        assert_eq!(record.ending, Some(Outcome::Stuck));
-        assert_eq!(*cloud.done.borrow(), ["run look-1"]);
-    }
-
-    #[tokio::test]
-    async fn a_system_that_is_not_the_old_one_needs_a_person() {
-        let cloud = broken();
-        cloud.answers(|_| answer(&[("os_id", "alinux"), ("os_version", "3"), ("started", "yes")]));
-        let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
-        assert_eq!((record.cause.unwrap().code, record.ending), (Code::NotRestored, Some(Outcome::Stuck)));
-    }
-}
+mod tests;

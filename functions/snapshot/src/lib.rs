@@ -1,103 +1,130 @@
-//! The way back: a snapshot of every disk. It is waited for without running: ECS announces the end of each.
+//! The way back: a snapshot of every disk, of all at one moment where ECS can. It is waited for without running:
+//! ECS announces the end of each.
 
-use migration::{DiskSnapshot, Event, Evidence, Stage};
-use openapi::ecs::{CreateSnapshot, Snapshot as Taken, Tag};
+use migration::{CloudSetting, DiskSnapshot, Event, Evidence, SettingKind, Stage};
+use openapi::ecs::{
+    CreateSnapshot, CreateSnapshotGroup, Disk, GROUP_DISKS, GROUP_GIB, Snapshot as Taken, can_be_grouped,
+};
 use stage::cloud::Cloud;
-use stage::{Act, Fault, Job};
+use stage::{Act, Fault, Job, release};
 
 /// The stage.
 pub struct Snapshot;
+
+/// Somebody else's snapshot of a disk is looked at again after so many seconds: its end is announced to them.
+const OTHERS_PAUSE: i64 = 30;
 
 impl Act for Snapshot {
     const STAGE: Stage = Stage::Snapshot;
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
-        let instance = job.instance().await?;
-        let disks = job.cloud.disks(&instance.instance_id).await?;
-        let taken = job.cloud.snapshots(&instance.instance_id).await?;
-        let mut seen = Vec::new();
-        for disk in disks {
-            let request = CreateSnapshot {
-                name: job.record.id.name(&format!("{}-{}", job.record.hop, disk.disk_id)),
-                retention_days: Some(job.record.policy.retention_days),
-                tags: vec![Tag::new("osferry:migration", job.record.id.as_str())],
-                client_token: job.token(&disk.disk_id),
-                disk_id: disk.disk_id,
-                ..CreateSnapshot::default()
-            };
-            seen.push(match taken.iter().find(|snapshot| snapshot.name == request.name) {
-                Some(snapshot) => progress(&request.disk_id, snapshot),
-                None => DiskSnapshot {
-                    snapshot_id: Some(job.cloud.create_snapshot(&request).await?),
-                    disk_id: request.disk_id,
-                    status: Evidence::Progressing,
-                    progress: 0,
-                },
-            });
+        let instance = job.instance_of(&job.record.instance_id).await?;
+        let mut disks = job.cloud.disks(&instance.instance_id).await?;
+        // What was attached for the migration goes without a trace.
+        disks.retain(|disk| !release::is_ours(job.record, &disk.tags));
+        if let Some(next) = protect(job, &disks).await? {
+            return Ok(next);
         }
-        Ok(Event::Snapshots(seen))
+        let taken = release::snapshots(job).await?;
+        let missing: Vec<&Disk> = disks.iter().filter(|disk| own(job, &taken, disk).is_none()).collect();
+        if let Some(busy) = missing.iter().find(|disk| is_being_copied(&taken, disk)) {
+            let note = format!("another snapshot of {} is being created", busy.disk_id);
+            return Ok(job.wait(OTHERS_PAUSE, note));
+        }
+        match create(job, &missing).await {
+            // ECS knows of one that it does not list: an automatic one, say.
+            Err(Fault::Cloud(error)) if error.code() == "IncorrectDiskStatus.CreatingSnapshot" => {
+                return Ok(job.wait(OTHERS_PAUSE, error.to_string()));
+            }
+            created => created?,
+        }
+        // Asked again, so that what was made now has its name before it ends.
+        let taken = if missing.is_empty() { taken } else { release::snapshots(job).await? };
+        Ok(Event::Snapshots(disks.iter().map(|disk| progress(disk, own(job, &taken, disk))).collect()))
     }
 }
 
-fn progress(disk_id: &str, snapshot: &Taken) -> DiskSnapshot {
+/// Sees to it that no disk loses its automatic snapshots while it is worked on. What was set before is stored before
+/// it is changed.
+async fn protect<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<Option<Event>, Fault> {
+    if job.record.drilling() {
+        // A drill changes nothing of the instance.
+        return Ok(None);
+    }
+    let remembered = job.changed.len();
+    for disk in disks.iter().filter(|disk| disk.delete_auto_snapshot) {
+        let setting =
+            CloudSetting { resource: disk.disk_id.clone(), kind: SettingKind::DeleteAutoSnapshot, before: true };
+        job.remember_setting(setting);
+    }
+    if job.changed.len() > remembered {
+        return Ok(Some(job.proceed("automatic snapshots will be kept")));
+    }
+    for disk in disks.iter().filter(|disk| disk.delete_auto_snapshot) {
+        job.cloud.protect_auto_snapshots(&disk.disk_id, false).await?;
+    }
+    Ok(None)
+}
+
+/// This hop's snapshot of the disk.
+fn own<'a, C>(job: &Job<'_, C>, taken: &'a [Taken], disk: &Disk) -> Option<&'a Taken> {
+    let name = release::snapshot_name(job.record, &disk.disk_id);
+    taken.iter().find(|snapshot| snapshot.name == name)
+}
+
+fn is_being_copied(taken: &[Taken], disk: &Disk) -> bool {
+    taken.iter().any(|snapshot| snapshot.source_disk_id == disk.disk_id && snapshot.status == "progressing")
+}
+
+async fn create<C: Cloud>(job: &Job<'_, C>, disks: &[&Disk]) -> Result<(), Fault> {
+    if fit_a_group(disks) {
+        let request = CreateSnapshotGroup {
+            instance_id: job.record.instance_id.clone(),
+            disk_ids: disks.iter().map(|disk| disk.disk_id.clone()).collect(),
+            name: release::group_name(job.record),
+            tags: vec![release::owner(job.record)],
+            client_token: job.token("group"),
+        };
+        job.cloud.create_snapshot_group(&request).await?;
+        return Ok(());
+    }
+    for disk in disks {
+        let request = CreateSnapshot {
+            disk_id: disk.disk_id.clone(),
+            name: release::snapshot_name(job.record, &disk.disk_id),
+            retention_days: Some(job.record.policy.retention_days),
+            tags: vec![release::owner(job.record)],
+            client_token: job.token(&disk.disk_id),
+            ..CreateSnapshot::default()
+        };
+        job.cloud.create_snapshot(&request).await?;
+    }
+    Ok(())
+}
+
+/// One disk needs no group, and without one ECS ends its snapshot's retention.
+fn fit_a_group(disks: &[&Disk]) -> bool {
+    let gib: u64 = disks.iter().map(|disk| u64::from(disk.size)).sum();
+    (2..=GROUP_DISKS).contains(&disks.len())
+        && gib <= GROUP_GIB
+        && disks.iter().all(|disk| can_be_grouped(&disk.category) && disk.multi_attach != "Enabled")
+}
+
+fn progress(disk: &Disk, snapshot: Option<&Taken>) -> DiskSnapshot {
+    let percent = snapshot.and_then(|snapshot| snapshot.progress.trim_end_matches('%').parse().ok());
     DiskSnapshot {
-        disk_id: disk_id.to_owned(),
-        snapshot_id: Some(snapshot.snapshot_id.clone()),
-        status: match snapshot.status.as_str() {
+        disk_id: disk.disk_id.clone(),
+        snapshot_id: snapshot.map(|snapshot| snapshot.snapshot_id.clone()),
+        status: match snapshot.map(|snapshot| snapshot.status.as_str()) {
             // `Available` may be true before; a rollback wants all of it.
-            "accomplished" => Evidence::Accomplished,
-            "failed" => Evidence::Failed,
-            _ => Evidence::Progressing,
+            Some("accomplished") => Evidence::Accomplished,
+            Some("failed") => Evidence::Failed,
+            Some(_) => Evidence::Progressing,
+            None => Evidence::Missing,
         },
-        progress: snapshot.progress.trim_end_matches('%').parse().unwrap_or(0),
+        progress: percent.unwrap_or(0),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use migration::{Code, Outcome, State};
-    use openapi::ecs::{Disk, DiskKind};
-    use stage::testing::{FakeCloud, drive, record_in, survives_everything};
-
-    use super::*;
-
-    #[tokio::test]
-    async fn every_disk_gets_exactly_one_snapshot() {
-        let record = survives_everything(&Snapshot, &record_in(Stage::Snapshot), FakeCloud::new).await;
-        assert_eq!(record.state, State::In(Stage::Migrate));
-        let cloud = FakeCloud::new();
-        drive(&Snapshot, &cloud, record_in(Stage::Snapshot), true).await;
-        assert_eq!(*cloud.done.borrow(), ["create-snapshot d-1", "create-snapshot d-2"]);
-        let snapshots = cloud.snapshots.borrow();
-        assert!(
-            snapshots
-                .iter()
-                .all(|snapshot| snapshot.retention_days == Some(7) && snapshot.name.starts_with("osferry-m-"))
-        );
-    }
-
-    #[tokio::test]
-    async fn a_disk_attached_meanwhile_is_waited_for() {
-        let cloud = FakeCloud::new();
-        let mut record = record_in(Stage::Snapshot);
-        record.disks.clear();
-        cloud.disks.borrow_mut().push(Disk { disk_id: "d-3".into(), kind: DiskKind::Data, ..Disk::default() });
-        let record = drive(&Snapshot, &cloud, record, false).await;
-        assert_eq!(record.disks.len(), 3);
-    }
-
-    #[tokio::test]
-    async fn a_failed_snapshot_ends_it_before_anything_is_changed() {
-        let cloud = FakeCloud::new();
-        let start = record_in(Stage::Snapshot);
-        cloud.snapshots.borrow_mut().push(Taken {
-            snapshot_id: "s-9".into(),
-            name: start.id.name("0-d-1"),
-            status: "failed".into(),
-            ..Taken::default()
-        });
-        let record = drive(&Snapshot, &cloud, start, false).await;
-        assert_eq!((record.cause.unwrap().code, record.ending), (Code::SnapshotFailed, Some(Outcome::Failed)));
-        assert!(!record.touched);
-    }
-}
+mod tests;

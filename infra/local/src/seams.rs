@@ -66,12 +66,26 @@ pub struct GuestSpec {
     pub disks: Vec<AttachedDisk>,
 }
 
+/// What runs a command's script.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum GuestShell {
+    /// `/bin/sh` (RunShellScript).
+    #[default]
+    Posix,
+    /// `/osferry/powershell`, the stand-in of Windows guests (RunPowerShellScript).
+    PowerShell,
+}
+
 /// A command for the guest's agent (Cloud Assistant).
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 pub struct GuestCommand {
     /// `t-…`; running the same id again answers the first run.
     pub invoke_id: String,
-    /// Shell script, decoded.
+    /// What runs it.
+    #[serde(default)]
+    pub shell: GuestShell,
+    /// The script, decoded.
     pub script: String,
     /// Killed with its whole process group afterwards, seconds.
     pub timeout_secs: u64,
@@ -118,6 +132,11 @@ pub trait Hypervisor: Send + Sync {
     /// A full point-in-time copy of a disk: every process of `frozen` (if it runs) stands still
     /// meanwhile. A half-made copy is never visible under the snapshot's name. Answers its bytes.
     fn create_snapshot(&self, snapshot_id: &str, disk_id: &str, frozen: Option<&str>) -> Result<u64, HypervisorError>;
+    /// The same of several disks at one moment, each `(snapshot, disk)`. Answers their bytes together.
+    fn create_snapshots(&self, copies: &[(String, String)], frozen: Option<&str>) -> Result<u64, HypervisorError>;
+    /// A full copy of a snapshot under another name (a custom image keeps its own); answers its bytes. A half-made
+    /// copy is never visible.
+    fn copy_snapshot(&self, snapshot_id: &str, from: &str) -> Result<u64, HypervisorError>;
     /// Deletes a snapshot; a missing one is fine.
     fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), HypervisorError>;
     /// The disk becomes again what the snapshot holds, byte for byte; atomic.
@@ -127,9 +146,19 @@ pub trait Hypervisor: Send + Sync {
     /// Ends every process of the guest; `force` is pulling the plug (SIGKILL at once), otherwise
     /// they get SIGTERM and a few seconds.
     fn stop(&self, instance_id: &str, force: bool) -> Result<(), HypervisorError>;
+    /// A disk becomes visible to a running guest, at once and for its next boots: where its `/etc/fstab` says, else
+    /// at `/run/media/<device>`. Nothing to do when it is there, or when the guest does not run (its next start is
+    /// told all disks).
+    fn attach_disk(&self, instance_id: &str, disk: &AttachedDisk) -> Result<(), HypervisorError>;
+    /// The disk is gone for a running guest, whatever has files of it open; the same as above otherwise.
+    fn detach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), HypervisorError>;
+    /// What the serial console said, over all boots of the instance, the last 64 KiB; a boot begins with a line
+    /// that begins with `SeaBIOS`. Empty for a guest that never booted.
+    fn console(&self, instance_id: &str) -> String;
     /// Whether the guest's init runs.
     fn is_running(&self, instance_id: &str) -> bool;
-    /// Epoch milliseconds of the agent's last heartbeat; None while the guest or agent is down.
+    /// Epoch milliseconds of the agent's last heartbeat; None while the guest or agent is down, which a guest that
+    /// runs may be for long (it stands still at boot, or its system is being replaced).
     fn last_heartbeat(&self, instance_id: &str) -> Option<i64>;
     /// Hands a command to the agent; returns at once.
     fn run_command(&self, instance_id: &str, command: &GuestCommand) -> Result<(), HypervisorError>;

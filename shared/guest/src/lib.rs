@@ -5,10 +5,17 @@
 //! `osf<TAB>key<TAB>value`, last of all `done`: without it the answer is incomplete.
 
 mod answer;
+pub mod chunks;
+pub mod leapp;
 mod scripts;
 pub mod shell;
+pub mod windows;
 
 pub use answer::{
-    Look, OutputError, Tool, ToolState, read_after, read_assessment, read_booted, read_done, read_look, read_watch,
+    Finished, Identity, Look, OutputError, Prepared, Tool, ToolState, Written, read_after, read_assessment,
+    read_booted, read_done, read_evidence, read_finished, read_identity, read_look, read_observation, read_prepared,
+    read_undone, read_watch,
 };
-pub use scripts::{Job, Settings};
+pub use chunks::{Chunk, ChunkError, Encoding, assemble, read_chunk, read_reports};
+pub use leapp::{Report, read_report};
+pub use scripts::{Job, Settings, identify_script};

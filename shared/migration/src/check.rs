@@ -19,18 +19,34 @@ pub enum Severity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Remediation {
-    /// Remove the 32-bit packages.
+    /// Remove the 32-bit packages. Only if every one can be downloaded first, to be put back without a repository.
     RemoveI686,
-    /// Say `PermitRootLogin` in sshd_config as it is in effect now.
+    /// Say `PermitRootLogin` in sshd_config as it is in effect now (`sshd -T`), outside of every Match block and
+    /// with a comment beside it: the file must count as modified, or the new package replaces it.
     PermitRootLogin,
-    /// Confirm leapp's questions about removed PAM modules and VDO.
+    /// Confirm leapp's questions about removed PAM modules and VDO: `leapp answer --section
+    /// remove_pam_pkcs11_module_check.confirm=True --add`, and so for `remove_pam_krb5_module_check`,
+    /// `authselect_check` and, from 8 to 9, `check_vdo`. Taken back with the answer file.
     AnswerLeapp,
     /// Unload drivers that the new kernel does not have (pata_acpi, floppy, ...), and keep them out.
     UnloadDrivers,
-    /// Remove kernels that do not run from /boot.
+    /// Move kernels that neither run nor are the newest out of /boot, and rescue images.
     CleanBoot,
     /// Unmount NFS and CIFS, and comment them out in fstab.
     UnmountNetworkFileSystems,
+    /// Each absolute symbolic link in `/` becomes a relative one to the same place: `ln -snf var/data /data` for
+    /// `/data -> /var/data`. Taken back with `ln -snf` to what `readlink` said before.
+    RelativeRootLinks,
+    /// `AllowZoneDrifting=no` in /etc/firewalld/firewalld.conf, in place of the line there is, then
+    /// `firewall-cmd --reload` if firewalld runs. Taken back by the file as it was.
+    DisableZoneDrifting,
+    /// `yum -y install efibootmgr` (`dnf` where there is one). Taken back by removing it.
+    InstallEfibootmgr,
+    /// `plugins=1` in the section `[main]` of /etc/yum.conf and of /etc/dnf/dnf.conf, where it is 0. Taken back by
+    /// the files as they were.
+    EnableYumPlugins,
+    /// /etc/resolv.conf becomes a regular file with the content that it leads to. Taken back by the link.
+    RegularResolvConf,
 }
 
 impl Remediation {
@@ -42,6 +58,11 @@ impl Remediation {
         Self::UnloadDrivers,
         Self::CleanBoot,
         Self::UnmountNetworkFileSystems,
+        Self::RelativeRootLinks,
+        Self::DisableZoneDrifting,
+        Self::InstallEfibootmgr,
+        Self::EnableYumPlugins,
+        Self::RegularResolvConf,
     ];
 
     /// Its name in policies, tags and scripts.
@@ -53,6 +74,11 @@ impl Remediation {
             Self::UnloadDrivers => "unload-drivers",
             Self::CleanBoot => "clean-boot",
             Self::UnmountNetworkFileSystems => "unmount-network-file-systems",
+            Self::RelativeRootLinks => "relative-root-links",
+            Self::DisableZoneDrifting => "disable-zone-drifting",
+            Self::InstallEfibootmgr => "install-efibootmgr",
+            Self::EnableYumPlugins => "enable-yum-plugins",
+            Self::RegularResolvConf => "regular-resolv-conf",
         }
     }
 }

@@ -55,18 +55,50 @@ codes! {
     Repositories = "OSF-G003",
     /// A disk's snapshot failed.
     SnapshotFailed = "OSF-S003",
+    /// The guest could not be prepared for the migration.
+    NotPrepared = "OSF-S004",
     /// The migration tool failed.
     ToolFailed = "OSF-M001",
     /// The migration tool died without saying why.
     ToolDied = "OSF-M002",
+    /// The guest was asked to reboot and did not.
+    NoReboot = "OSF-B001",
+    /// After the reboot the old system runs.
+    OldSystem = "OSF-B002",
+    /// The new system runs on a kernel that is not meant.
+    OldKernel = "OSF-B003",
+    /// The tool gave up after the reboot.
+    ToolGaveUp = "OSF-B004",
+    /// The boot ended in an emergency shell.
+    EmergencyShell = "OSF-B005",
+    /// The boot loader could not go on.
+    BootLoader = "OSF-B006",
+    /// The kernel panicked.
+    KernelPanic = "OSF-B007",
+    /// Windows stopped at its recovery environment.
+    WindowsRecovery = "OSF-B008",
+    /// Nothing was heard of the guest for longer than the engine may be silent.
+    NoAgent = "OSF-B009",
     /// The migrated system is not what it should be.
     VerifyFailed = "OSF-V001",
     /// A snapshot that the rollback needs is missing or not usable.
     SnapshotMissing = "OSF-R001",
     /// After the rollback the old system does not run.
     NotRestored = "OSF-R002",
+    /// Not everything that was prepared in the guest could be taken back.
+    NotUndone = "OSF-R003",
+    /// The network for drills is not configured, or is not isolated from the instance.
+    DrillNetwork = "OSF-D001",
+    /// A drill's clone could not be made, or did not come up.
+    CloneFailed = "OSF-D002",
     /// A person cancelled.
     Cancelled = "OSF-P001",
+    /// A person wanted the old system back.
+    WantedBack = "OSF-P002",
+    /// The batch was stopped after failures of others.
+    BatchStopped = "OSF-P003",
+    /// Nobody acknowledged the plan in time.
+    NotAcknowledged = "OSF-P004",
 }
 
 impl std::fmt::Display for Code {

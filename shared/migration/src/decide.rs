@@ -1,8 +1,15 @@
 //! What follows from what was seen: the state machine.
 
-use crate::check::Finding;
+use serde::{Deserialize, Serialize};
+
+use crate::check::{Finding, Remediation};
 use crate::code::Code;
-use crate::record::{Cause, DiskSnapshot, Evidence, Memo, Millis, Outcome, Record, Stage, State, Step};
+use crate::plan::{self, Acknowledgement};
+use crate::policy::Mode;
+use crate::record::{
+    Cause, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome, Record, Stage, State, Step,
+    Timing,
+};
 
 /// What a stage saw, or what a person wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +27,15 @@ pub enum Event {
     Prechecked(Vec<Finding>),
     /// The guest-side checks are done.
     Assessed(Vec<Finding>),
+    /// The tool or the media is in the guest, and what was allowed is mended.
+    Prepared(Vec<Remediation>),
     /// Every disk of the instance, with its snapshot as far as it is.
     Snapshots(Vec<DiskSnapshot>),
+    /// The drill's own instance runs, and its agent answers.
+    Cloned {
+        /// `i-…`
+        instance_id: String,
+    },
     /// The tool says it succeeded, and the guest has booted since.
     Migrated,
     /// The new system was looked at.
@@ -35,18 +49,73 @@ pub enum Event {
     Restored {
         /// What the guest says it runs.
         os: String,
-        /// The tool had never been started: no disk was reset.
+        /// The tool had not come to the point of no return: no disk was reset.
         untouched: bool,
     },
     /// Nothing is left to release.
     Cleaned,
     /// The stage could not do its work.
     Faulted(Cause),
-    /// A person wants it to stop.
+    /// The batch was stopped after failures of others.
+    Halted {
+        /// How many failed.
+        failures: u32,
+    },
+    /// A person wants something.
+    Wished(Wish),
+}
+
+/// What a person may want of a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wish", rename_all = "kebab-case")]
+pub enum Wish {
+    /// Stop, and leave the instance as it was.
     Cancel {
         /// Who.
         by: String,
     },
+    /// Try again, now that something was mended: at once when it goes on; from where it makes sense when it is
+    /// over.
+    Retry {
+        /// Who.
+        by: String,
+    },
+    /// The risks of the plan are known.
+    Acknowledge {
+        /// Who.
+        by: String,
+        /// Digest of the plan that was read.
+        digest: String,
+    },
+    /// Back to the old system, although the new one was found healthy.
+    GoBack {
+        /// Who.
+        by: String,
+    },
+}
+
+impl Wish {
+    /// What it is called.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cancel { .. } => "cancel",
+            Self::Retry { .. } => "retry",
+            Self::Acknowledge { .. } => "acknowledge",
+            Self::GoBack { .. } => "go-back",
+        }
+    }
+
+    /// Who wants it.
+    pub fn by(&self) -> &str {
+        match self {
+            Self::Cancel { by } | Self::Retry { by } | Self::Acknowledge { by, .. } | Self::GoBack { by } => by,
+        }
+    }
+
+    /// Whether it begins something anew on an instance whose migration is over: the instance's lock is needed.
+    pub fn revives(&self, state: State) -> bool {
+        matches!(state, State::Ended(_)) && matches!(self, Self::Retry { .. } | Self::GoBack { .. })
+    }
 }
 
 /// What must be published once the decision is remembered.
@@ -67,6 +136,8 @@ pub enum Effect {
 pub enum Notice {
     /// A stage was entered.
     Entered(Stage),
+    /// A plan waits for a person's acknowledgement.
+    Awaiting,
     /// It is over.
     Ended(Outcome),
 }
@@ -81,24 +152,35 @@ pub struct Decision {
 }
 
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
-/// duplicated, reordered) changes nothing, and neither does any event once the migration is over.
+/// duplicated, reordered) changes nothing, and neither does any event once the migration is over, but for a
+/// person's wish to try again or to go back.
 pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
-    let mut next = Next { record: record.clone(), effects: Vec::new(), now };
-    let Some(stage) = record.stage() else {
-        return next.decision();
+    let mut next = Next { record: record.clone(), effects: Vec::new(), now, actor: None };
+    let stage = match (record.stage(), event) {
+        (_, Event::Wished(wish)) => {
+            next.wished(wish);
+            return next.decision();
+        }
+        (None, _) => return next.decision(),
+        (Some(stage), event) => (stage, event),
     };
     let late = record.deadline().is_some_and(|deadline| now >= deadline);
-    match (stage, event) {
-        (Stage::Precheck, Event::Prechecked(findings)) => next.checked(findings, Stage::Assess),
-        (Stage::Assess, Event::Assessed(findings)) => next.checked(findings, Stage::Snapshot),
+    match stage {
+        (Stage::Precheck, Event::Prechecked(findings)) => next.prechecked(findings),
+        (Stage::Assess, Event::Assessed(findings)) if record.awaiting.is_none() => next.assessed(findings),
+        (Stage::Prepare, Event::Prepared(applied)) => next.prepared(applied),
         (Stage::Snapshot, Event::Snapshots(disks)) => next.snapshots(disks, late),
+        (Stage::Clone, Event::Cloned { instance_id }) => next.cloned(instance_id),
         (Stage::Migrate, Event::Migrated) => next.enter(Stage::Verify, "the tool succeeded and the guest has rebooted"),
         (Stage::Verify, Event::Verified { findings, os }) => next.verified(findings, os),
         (Stage::Rollback, Event::Restored { os, untouched }) => next.restored(os, untouched),
-        (Stage::Cleanup, Event::Cleaned) => next.end("cleaned up"),
-        (_, Event::Cancel { by }) => next.cancel(stage, &by),
-        (_, Event::Faulted(cause)) if !cause.transient => next.fail(stage, cause),
-        (_, _) if late => next.fail(stage, overdue(stage, &record.note)),
+        (Stage::Cleanup, Event::Cleaned) => next.cleaned(),
+        (Stage::Precheck | Stage::Assess | Stage::Prepare | Stage::Snapshot, Event::Halted { failures }) => {
+            let text = format!("the batch was stopped after {failures} failures");
+            next.give_up(Cause::permanent(Code::BatchStopped, text), Outcome::Cancelled);
+        }
+        (stage, Event::Faulted(cause)) if !cause.transient => next.fail(stage, cause),
+        (stage, _) if late => next.fail(stage, overdue(record, stage)),
         (_, Event::Faulted(cause)) => next.retry(cause),
         (_, Event::Waiting { look_at, progress, note }) => next.wait(look_at, progress, note),
         // A result of another stage: late or reordered.
@@ -107,13 +189,24 @@ pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
     next.decision()
 }
 
-/// `last` is what it waited for, or met, last.
-fn overdue(stage: Stage, last: &str) -> Cause {
-    let limit = stage.deadline() / 60_000;
-    let mut text = format!("{} took longer than {limit} min", stage.name());
-    if !last.is_empty() {
+/// A line of history that no decision comes from: evidence that was kept. Answers the record that counts it.
+pub fn exhibit(record: &Record, what: &str, exhibits: Vec<Exhibit>, now: Millis) -> Decision {
+    let mut next = Next { record: record.clone(), effects: Vec::new(), now, actor: None };
+    let step = Step { exhibits, ..next.step(what.to_owned(), None, Vec::new()) };
+    next.effects.push(Effect::Note(step));
+    next.decision()
+}
+
+/// Names what the stage waited for, or met, last.
+fn overdue(record: &Record, stage: Stage) -> Cause {
+    if record.awaiting.is_some() {
+        return Cause::permanent(Code::NotAcknowledged, "nobody acknowledged the risks of the plan in time");
+    }
+    let limit = record.deadline().unwrap_or(record.entered_at) - record.entered_at;
+    let mut text = format!("{} took longer than {} min", stage.name(), limit / 60_000);
+    if !record.note.is_empty() {
         text.push_str("; last: ");
-        text.push_str(last);
+        text.push_str(&record.note);
     }
     Cause::permanent(Code::Deadline, text)
 }
@@ -126,6 +219,8 @@ struct Next {
     record: Record,
     effects: Vec<Effect>,
     now: Millis,
+    /// Whose wish it is, for the history.
+    actor: Option<String>,
 }
 
 impl Next {
@@ -133,22 +228,86 @@ impl Next {
         Decision { record: self.record, effects: self.effects }
     }
 
-    /// Checks either let pass or end the migration before anything was changed.
-    fn checked(&mut self, findings: Vec<Finding>, then: Stage) {
-        let blocking: Vec<&str> = findings.iter().filter(|f| f.blocks()).map(|f| f.id.as_str()).collect();
-        let text = blocking.join(", ");
-        let blocked = !blocking.is_empty();
-        // Only this stage's: an earlier hop's findings no longer hold.
-        let checks = findings.len();
-        self.record.findings = findings.clone();
-        if blocked {
-            self.note_checks(format!("refused: {text}"), findings);
-            self.record.cause.get_or_insert(Cause::permanent(Code::Blocked, text));
-            self.clean_up(Outcome::Refused, "a check found something that blocks");
+    /// Checks that said no end the migration before anything irreversible.
+    fn refuse(&mut self, text: String) {
+        self.record.cause.get_or_insert(Cause::permanent(Code::Blocked, text));
+        let outcome = if self.record.clone.is_some() { Outcome::DrillFailed } else { Outcome::Refused };
+        self.clean_up(outcome, "a check found something that blocks");
+    }
+
+    fn prechecked(&mut self, findings: Vec<Finding>) {
+        let blocking = blocking(&findings);
+        self.note_checks(&blocking, findings);
+        if blocking.is_empty() {
+            self.enter(Stage::Assess, "checks passed");
         } else {
-            self.note_checks(format!("{checks} findings, none blocks"), findings);
-            self.enter(then, "checks passed");
+            self.refuse(blocking);
         }
+    }
+
+    /// Before a clone exists a drill changes nothing: what would have to be prepared is prepared on the clone.
+    fn assessed(&mut self, findings: Vec<Finding>) {
+        let may = |remediation: Remediation| {
+            self.record.policy.remediate.contains(&remediation) && !self.record.remediated.contains(&remediation)
+        };
+        let mendable = findings.iter().filter(|f| f.blocks()).all(|f| f.remediation.is_some_and(may));
+        let blocking = blocking(&findings);
+        let before_clone = self.record.drilling() && self.record.clone.is_none();
+        let prepares = self.record.current_hop().is_some_and(|hop| hop.engine.prepares());
+        let digest = plan::digest(&self.record, &findings);
+        let risky = self.record.policy.acknowledge && self.record.clone.is_none() && plan::risks(&findings).count() > 0;
+        self.note_checks(&blocking, findings);
+        if !mendable {
+            self.refuse(blocking);
+        } else if before_clone {
+            self.enter(Stage::Snapshot, "checks passed");
+        } else if !blocking.is_empty() {
+            self.prepare("what blocks may be mended");
+        } else if prepares && !self.record.prepared {
+            self.prepare("checks passed");
+        } else if risky && !self.record.acknowledged.iter().any(|known| known.digest == digest) {
+            self.await_acknowledgement(digest);
+        } else if self.record.clone.is_some() {
+            self.enter(Stage::Migrate, "checks passed on the clone");
+        } else {
+            self.enter(Stage::Snapshot, "checks passed");
+        }
+    }
+
+    /// From here on the guest holds something that must be taken back.
+    fn prepare(&mut self, what: &str) {
+        self.record.prepared = true;
+        self.enter(Stage::Prepare, what);
+    }
+
+    fn prepared(&mut self, applied: Vec<Remediation>) {
+        let names: Vec<&str> = applied.iter().map(|remediation| remediation.name()).collect();
+        let what = match names.as_slice() {
+            [] => "prepared".to_owned(),
+            some => format!("prepared; mended: {}", some.join(", ")),
+        };
+        for remediation in applied {
+            if !self.record.remediated.contains(&remediation) {
+                self.record.remediated.push(remediation);
+            }
+        }
+        self.enter(Stage::Assess, &what);
+    }
+
+    fn await_acknowledgement(&mut self, digest: String) {
+        let note = format!("waits for a person to acknowledge the risks of plan {digest}");
+        let step = self.step(note.clone(), None, Vec::new());
+        self.effects.push(Effect::Note(step));
+        self.effects.push(Effect::Announce(Notice::Awaiting));
+        self.record.awaiting = Some(digest);
+        let until = self.record.deadline().unwrap_or(self.now);
+        self.wait(until, None, note);
+    }
+
+    fn cloned(&mut self, instance_id: String) {
+        let what = format!("the clone {instance_id} runs");
+        self.record.clone = Some(DrillClone { instance_id });
+        self.enter(Stage::Assess, &what);
     }
 
     fn snapshots(&mut self, disks: Vec<DiskSnapshot>, late: bool) {
@@ -164,56 +323,176 @@ impl Next {
                 let cause = Cause::permanent(Code::SnapshotFailed, format!("the snapshot of disk {disk} failed"));
                 self.fail(Stage::Snapshot, cause);
             }
+            None if complete && self.record.drilling() => {
+                self.enter(Stage::Clone, &format!("snapshots of {count} disks are accomplished"));
+            }
             None if complete => {
                 self.record.touched = true;
                 self.enter(Stage::Migrate, &format!("snapshots of {count} disks are accomplished"));
             }
-            None if late => self.fail(Stage::Snapshot, overdue(Stage::Snapshot, &self.record.note.clone())),
+            None if late => self.fail(Stage::Snapshot, overdue(&self.record, Stage::Snapshot)),
             // Snapshots announce their completion; this is for a lost announcement.
             None => self.wait(self.now + 60_000, u8::try_from(percent).ok(), format!("snapshots of {count} disks")),
         }
     }
 
     fn verified(&mut self, findings: Vec<Finding>, os: String) {
-        let blocking: Vec<String> = findings.iter().filter(|f| f.blocks()).map(|f| f.found.clone()).collect();
+        let bad: Vec<String> = findings.iter().filter(|f| f.blocks()).map(|f| f.found.clone()).collect();
         self.record.findings = findings.clone();
-        self.note_checks(format!("verified {os}: {} findings, {} block", findings.len(), blocking.len()), findings);
-        if !blocking.is_empty() {
-            self.fail(Stage::Verify, Cause::permanent(Code::VerifyFailed, blocking.join("; ")));
-        } else if self.record.hop + 1 < self.record.hops.len() {
+        let what = format!("verified {os}: {} findings, {} block", findings.len(), bad.len());
+        self.note_step(what, findings);
+        if !bad.is_empty() {
+            return self.fail(Stage::Verify, Cause::permanent(Code::VerifyFailed, bad.join("; ")));
+        }
+        if self.record.clone.is_none() {
             self.record.os_after = Some(os);
-            self.record.hop += 1;
-            self.record.disks.clear();
+        }
+        if self.record.hop + 1 < self.record.hops.len() {
             self.enter(Stage::Assess, "this hop is verified, on to the next");
+            self.record.hop += 1;
+            self.begin_leg();
+        } else if self.record.clone.is_some() {
+            self.clean_up(Outcome::DrillPassed, "the clone is verified");
         } else {
-            self.record.os_after = Some(os);
             self.clean_up(Outcome::Succeeded, "the new system is verified");
         }
     }
 
+    /// Nothing of an earlier hop or run vouches for this one.
+    fn begin_leg(&mut self) {
+        self.record.prepared = false;
+        self.record.remediated.clear();
+        self.record.touched = false;
+        self.record.disks.clear();
+        self.record.awaiting = None;
+    }
+
     fn restored(&mut self, os: String, untouched: bool) {
+        if self.record.clone.is_some() {
+            return self.clean_up(Outcome::DrillFailed, "the clone could not be migrated");
+        }
         self.record.os_after = Some(os);
+        // What the tool has left behind short of the point of no return is taken back as what was prepared.
+        self.record.prepared |= untouched;
         let cancelled = self.record.cause.as_ref().is_some_and(|cause| cause.code == Code::Cancelled);
         match (cancelled, untouched) {
             (true, _) => self.clean_up(Outcome::Cancelled, "cancelled, the old system runs"),
             (false, true) if self.record.hop == 0 => {
-                self.clean_up(Outcome::Failed, "the tool had not been started, nothing was changed")
+                self.clean_up(Outcome::Failed, "the point of no return was not reached, no disk was reset")
             }
             (false, _) => self.clean_up(Outcome::RolledBack, "the old system runs again"),
         }
     }
 
+    fn cleaned(&mut self) {
+        let passed = self.record.ending == Some(Outcome::DrillPassed);
+        if self.record.clone.is_some() {
+            let report = DrillReport {
+                passed,
+                at: self.now,
+                cause: self.record.cause.clone(),
+                findings: self.record.findings.clone(),
+                timings: self.record.timings.clone(),
+            };
+            self.record.drill = Some(report);
+        }
+        if passed && self.record.policy.mode == Mode::DrillThenMigrate {
+            self.begin_run();
+            self.record.hop = 0;
+            self.enter(Stage::Precheck, "the drill was clean, now the instance itself");
+        } else {
+            self.end("cleaned up");
+        }
+    }
+
+    /// Everything from the beginning, under new names.
+    fn begin_run(&mut self) {
+        self.begin_leg();
+        self.record.run += 1;
+        self.record.clone = None;
+        self.record.cause = None;
+        self.record.ending = None;
+        self.record.findings.clear();
+        self.record.timings.clear();
+    }
+
+    fn wished(&mut self, wish: Wish) {
+        self.actor = Some(wish.by().to_owned());
+        match (wish, self.record.state) {
+            (Wish::Cancel { by }, State::In(stage)) => self.cancel(stage, &by),
+            (Wish::Retry { .. }, State::In(stage)) => {
+                self.note_step("to be tried again at once".into(), Vec::new());
+                self.record.attempt = 0;
+                self.wait(self.now, self.record.progress, self.record.note.clone());
+                self.effects.push(Effect::Request(stage));
+            }
+            (Wish::Acknowledge { by, digest }, State::In(Stage::Assess)) => self.acknowledge(by, digest),
+            (Wish::GoBack { by }, State::In(stage @ (Stage::Migrate | Stage::Verify))) => {
+                self.fail(stage, Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
+            }
+            (Wish::GoBack { by }, State::Ended(Outcome::Succeeded)) if self.record.touched => {
+                self.record.cause = Some(Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
+                self.revive(Stage::Rollback, "back to the snapshots");
+            }
+            (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched => {
+                self.revive(Stage::Rollback, "the rollback is tried again");
+            }
+            (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.prepared => {
+                self.revive(Stage::Cleanup, "cleaning up is tried again");
+                self.record.ending = Some(Outcome::Failed);
+            }
+            (Wish::Retry { .. }, State::Ended(outcome)) if outcome != Outcome::Succeeded => {
+                let drilled = self.record.drill.as_ref().is_some_and(|drill| !drill.passed);
+                if drilled || self.record.policy.mode == Mode::Drill {
+                    self.record.drill = None;
+                    self.record.hop = 0;
+                }
+                self.begin_run();
+                self.revive(Stage::Precheck, "tried again");
+            }
+            (wish, _) => {
+                let what = format!("{} changes nothing now", wish.name());
+                self.note_step(what, Vec::new());
+            }
+        }
+    }
+
+    fn revive(&mut self, stage: Stage, what: &str) {
+        self.record.tries += 1;
+        self.record.ending = None;
+        self.enter(stage, what);
+    }
+
+    fn acknowledge(&mut self, by: String, digest: String) {
+        if self.record.awaiting.as_ref() != Some(&digest) {
+            return self.note_step("acknowledged another plan than this one; it waits on".into(), Vec::new());
+        }
+        self.record.awaiting = None;
+        self.record.acknowledged.push(Acknowledgement { by, at: self.now, digest });
+        // Days may have passed: the guest is asked again, and the same plan goes on.
+        self.enter(Stage::Assess, "the risks were acknowledged");
+    }
+
     fn cancel(&mut self, stage: Stage, by: &str) {
         let cause = Cause::permanent(Code::Cancelled, format!("cancelled by {by}"));
         match stage {
-            Stage::Precheck | Stage::Assess | Stage::Snapshot => {
-                self.record.cause.get_or_insert(cause);
-                self.clean_up(Outcome::Cancelled, &format!("cancelled by {by}"));
+            Stage::Precheck | Stage::Assess | Stage::Prepare | Stage::Snapshot | Stage::Clone => {
+                self.give_up(cause, Outcome::Cancelled)
             }
+            Stage::Migrate | Stage::Verify if self.record.clone.is_some() => self.give_up(cause, Outcome::Cancelled),
             Stage::Migrate | Stage::Verify => self.fail(stage, cause),
             // Already on the way to an end.
-            Stage::Rollback | Stage::Cleanup => {}
+            Stage::Rollback | Stage::Cleanup => {
+                self.note_step("cancelling changes nothing now: it is already going back or over".into(), Vec::new())
+            }
         }
+    }
+
+    /// Ends it before anything irreversible was done.
+    fn give_up(&mut self, cause: Cause, outcome: Outcome) {
+        let text = cause.text.clone();
+        self.record.cause.get_or_insert(cause);
+        self.clean_up(outcome, &text);
     }
 
     /// The stage is given up.
@@ -221,13 +500,24 @@ impl Next {
         let gone = cause.code == Code::InstanceGone;
         let step = self.step(format!("{} failed", stage.name()), Some(cause.clone()), Vec::new());
         self.effects.push(Effect::Note(step));
+        let not_undone = stage == Stage::Cleanup && self.record.must_undo() && !gone;
         self.record.cause.get_or_insert(cause);
+        let cloned = self.record.clone.is_some();
         match stage {
-            Stage::Precheck | Stage::Assess | Stage::Snapshot if !gone => {
-                self.clean_up(Outcome::Failed, "nothing was changed")
+            // Something of ours is left in the guest, or in the account: a person must look.
+            Stage::Cleanup => {
+                if not_undone {
+                    self.record.ending = Some(Outcome::Stuck);
+                }
+                self.end("cleaning up was given up");
             }
-            Stage::Migrate | Stage::Verify if !gone => self.enter(Stage::Rollback, "going back to the snapshots"),
-            Stage::Cleanup => self.end("cleaning up was given up"),
+            // The evidence is collected where an instance is taken back.
+            Stage::Migrate | Stage::Verify if cloned && !gone => self.enter(Stage::Rollback, "looking at the clone"),
+            _ if cloned => self.clean_up(Outcome::DrillFailed, "the drill did not come to its end"),
+            Stage::Precheck | Stage::Assess | Stage::Prepare | Stage::Snapshot | Stage::Clone if !gone => {
+                self.clean_up(Outcome::Failed, "no package was changed")
+            }
+            Stage::Migrate | Stage::Verify if !gone => self.enter(Stage::Rollback, "going back"),
             _ => self.clean_up(Outcome::Stuck, "a person must look at the instance"),
         }
     }
@@ -254,6 +544,10 @@ impl Next {
     }
 
     fn enter(&mut self, stage: Stage, what: &str) {
+        if let Some(left) = self.record.stage() {
+            let timing = Timing { stage: left, hop: self.record.hop, took: self.now - self.record.entered_at };
+            self.record.timings.push(timing);
+        }
         let step = self.step(format!("{what}; {} begins", stage.name()), None, Vec::new());
         self.effects.push(Effect::Note(step));
         self.record.state = State::In(stage);
@@ -262,6 +556,7 @@ impl Next {
         self.record.attempt = 0;
         self.record.progress = None;
         self.record.note.clear();
+        self.record.awaiting = None;
         self.record.memo = Memo::default();
         self.effects.push(Effect::Request(stage));
         self.effects.push(Effect::Announce(Notice::Entered(stage)));
@@ -282,14 +577,40 @@ impl Next {
         self.effects.push(Effect::Announce(Notice::Ended(outcome)));
     }
 
-    fn note_checks(&mut self, what: String, findings: Vec<Finding>) {
+    /// What checks found: only this stage's, an earlier one's no longer hold.
+    fn note_checks(&mut self, blocking: &str, findings: Vec<Finding>) {
+        self.record.findings = findings.clone();
+        let what = match blocking {
+            "" => format!("{} findings, none blocks", findings.len()),
+            some => format!("blocked by {some}"),
+        };
+        self.note_step(what, findings);
+    }
+
+    fn note_step(&mut self, what: String, findings: Vec<Finding>) {
         let step = self.step(what, None, findings);
         self.effects.push(Effect::Note(step));
     }
 
     fn step(&mut self, what: String, cause: Option<Cause>, findings: Vec<Finding>) -> Step {
-        let step = Step { seq: self.record.steps, at: self.now, state: self.record.state, what, cause, findings };
+        let step = Step {
+            seq: self.record.steps,
+            at: self.now,
+            state: self.record.state,
+            what,
+            cause,
+            findings,
+            actor: self.actor.clone(),
+            request_id: String::new(),
+            exhibits: Vec::new(),
+        };
         self.record.steps += 1;
         step
     }
+}
+
+/// Ids of what blocks, for a person.
+fn blocking(findings: &[Finding]) -> String {
+    let ids: Vec<&str> = findings.iter().filter(|f| f.blocks()).map(|f| f.id.as_str()).collect();
+    ids.join(", ")
 }

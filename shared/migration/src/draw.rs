@@ -2,26 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::Finding;
+use crate::check::{Finding, Remediation};
 use crate::code::Code;
-use crate::decide::{Event, decide};
+use crate::decide::{Event, Wish, decide};
 use crate::id::MigrationId;
-use crate::os::{Family, Os};
+use crate::os::{Family, Os, System};
 use crate::path;
-use crate::policy::Policy;
-use crate::record::{Cause, DiskSnapshot, Evidence, Outcome, Record, Stage, State};
+use crate::policy::{Mode, Policy};
+use crate::record::{Cause, DiskSnapshot, DrillClone, Evidence, Outcome, Record, Stage, State};
 
 /// A Mermaid state diagram of every transition.
 pub fn mermaid() -> String {
-    let mut arrows: BTreeMap<(usize, String, String), Vec<&str>> = BTreeMap::new();
+    let mut arrows: BTreeMap<(usize, String, String), Vec<String>> = BTreeMap::new();
     for (order, stage) in Stage::ALL.into_iter().enumerate() {
         for (label, event) in events() {
-            for ending in endings(stage) {
-                let before = sample(stage, ending);
+            for before in samples(stage) {
                 let after = decide(&before, event.clone(), before.entered_at).record;
                 if after.state != before.state || after.hop != before.hop {
                     let labels = arrows.entry((order, name(before.state), name(after.state))).or_default();
-                    if !labels.contains(&label) {
+                    let label = match (before.drilling(), &before.clone) {
+                        (_, Some(_)) => format!("{label} (clone)"),
+                        (true, None) => format!("{label} (drill)"),
+                        (false, None) => label.to_owned(),
+                    };
+                    let told = labels.iter().any(|known| label.starts_with(known.as_str()));
+                    if !told {
                         labels.push(label);
                     }
                 }
@@ -34,14 +39,11 @@ pub fn mermaid() -> String {
         let label = if from == "cleanup" { String::new() } else { format!(" : {}", labels.join(", ")) };
         drawing.push_str(&format!("    {from} --> {to}{label}\n"));
     }
-    for outcome in OUTCOMES {
+    for outcome in Outcome::ALL {
         drawing.push_str(&format!("    {} --> [*]\n", name(State::Ended(outcome))));
     }
     drawing
 }
-
-const OUTCOMES: [Outcome; 6] =
-    [Outcome::Succeeded, Outcome::Refused, Outcome::Failed, Outcome::RolledBack, Outcome::Cancelled, Outcome::Stuck];
 
 fn name(state: State) -> String {
     match state {
@@ -50,16 +52,34 @@ fn name(state: State) -> String {
     }
 }
 
-fn endings(stage: Stage) -> Vec<Option<Outcome>> {
-    if stage == Stage::Cleanup { OUTCOMES.into_iter().map(Some).collect() } else { vec![None] }
+/// One record for each way to be in a stage: with every ending where it is cleaned up, as a drill on its clone,
+/// and as a drill before there is one.
+fn samples(stage: Stage) -> Vec<Record> {
+    if stage == Stage::Cleanup {
+        return Outcome::ALL.into_iter().map(|outcome| sample(stage, Some(outcome))).collect();
+    }
+    let mut drill = sample(stage, None);
+    drill.policy.mode = Mode::DrillThenMigrate;
+    let mut cloned = drill.clone();
+    cloned.clone = Some(DrillClone { instance_id: "i-1".into() });
+    vec![sample(stage, None), drill, cloned]
 }
 
 fn sample(stage: Stage, ending: Option<Outcome>) -> Record {
-    let hops = path::route(&Os::new(Family::Debian, 11), Some(&Os::new(Family::Debian, 13))).unwrap_or_default();
+    let hops = path::route(
+        &System::of(Os::new(Family::Debian, 11)),
+        Some(&Os::new(Family::Debian, 13)),
+        &path::Grants::default(),
+    )
+    .unwrap_or_default();
     let id = MigrationId::from_bytes([0; 10]);
     let mut record = Record::new(id, "i-0".into(), Policy::default(), hops, 0);
+    record.policy.remediate = vec![Remediation::CleanBoot];
     record.state = State::In(stage);
     record.ending = ending;
+    if ending == Some(Outcome::DrillPassed) {
+        record.policy.mode = Mode::DrillThenMigrate;
+    }
     record
 }
 
@@ -77,6 +97,9 @@ fn events() -> Vec<(&'static str, Event)> {
         ("checks pass", Event::Prechecked(Vec::new())),
         ("a check blocks", Event::Prechecked(blocked())),
         ("checks pass", Event::Assessed(Vec::new())),
+        ("what blocks may be mended", Event::Assessed(vec![blocked().remove(0).mended_by(Remediation::CleanBoot)])),
+        ("prepared", Event::Prepared(Vec::new())),
+        ("the clone runs", Event::Cloned { instance_id: "i-1".into() }),
         ("a check blocks", Event::Assessed(blocked())),
         ("every disk has its snapshot", disk(Evidence::Accomplished)),
         ("a snapshot failed", disk(Evidence::Failed)),
@@ -87,7 +110,7 @@ fn events() -> Vec<(&'static str, Event)> {
         ("", Event::Cleaned),
         ("failed or overdue", Event::Faulted(Cause::permanent(Code::ToolFailed, ""))),
         ("instance gone", Event::Faulted(Cause::permanent(Code::InstanceGone, ""))),
-        ("cancelled", Event::Cancel { by: String::new() }),
+        ("cancelled", Event::Wished(Wish::Cancel { by: String::new() })),
     ]
 }
 
@@ -105,6 +128,10 @@ mod tests {
         ] {
             assert!(drawing.contains(arrow), "{arrow} in {drawing}");
         }
-        assert!(!drawing.contains("assess --> migrate"));
+        let straight = drawing.lines().find(|line| line.contains("assess --> migrate")).unwrap();
+        assert!(
+            straight.split(" : ").nth(1).unwrap().split(", ").all(|label| label.ends_with("(clone)")),
+            "{straight}"
+        );
     }
 }

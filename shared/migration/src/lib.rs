@@ -7,18 +7,24 @@ pub mod check;
 pub mod code;
 mod decide;
 pub mod draw;
+mod engine;
 pub mod eol;
 pub mod findings;
 mod id;
+pub mod leapp;
 pub mod os;
 pub mod path;
+pub mod plan;
 pub mod policy;
 mod record;
+pub mod windows;
 
 pub use check::{Finding, Remediation, Severity};
 pub use code::Code;
-pub use decide::{Decision, Effect, Event, Notice, decide};
+pub use decide::{Decision, Effect, Event, Notice, Wish, decide, exhibit};
+pub use engine::{NoReturn, Shell};
 pub use id::{InvalidId, MigrationId};
 pub use record::{
-    Cause, CommandRef, DiskSnapshot, Evidence, Memo, Millis, Outcome, Record, SCHEMA, SchemaError, Stage, State, Step,
+    BatchRef, Cause, CloudSetting, CommandRef, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis,
+    Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, Timing,
 };

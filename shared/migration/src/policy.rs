@@ -2,7 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::Remediation;
 use crate::os::Os;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Migrate the instance.
+    #[default]
+    Migrate,
+    /// Migrate a clone in an isolated network, tell how it went, release it.
+    Drill,
+    /// A drill; then the instance itself, if the drill was clean.
+    DrillThenMigrate,
+}
+
+/// Which disks go back in a rollback.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Every disk: one moment for system and data.
+    #[default]
+    All,
+    /// The system disk only: what was written to data disks since stays.
+    System,
+}
 
 /// The operator's wishes for one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +41,37 @@ pub struct Policy {
     pub retention_days: u32,
     /// Packages whose removal by the migration is fine.
     pub may_remove: Vec<String>,
+    /// What to do.
+    pub mode: Mode,
+    /// What may be changed in the guest so that a check passes.
+    pub remediate: Vec<Remediation>,
+    /// Whether a named person must acknowledge the warnings before anything is changed.
+    pub acknowledge: bool,
+    /// How long services and probes are watched after the verification, minutes; 0: not at all.
+    pub observe_minutes: u32,
+    /// Which disks a rollback resets.
+    pub rollback: Scope,
+    /// Whether a rollback first keeps the failed system disk as a snapshot, for study.
+    pub keep_failed_disk: bool,
 }
+
+/// Observation beyond this is monitoring's business, minutes.
+pub const LONGEST_OBSERVATION: u32 = 24 * 60;
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { target: None, probes: Vec::new(), retention_days: 7, may_remove: Vec::new() }
+        Self {
+            target: None,
+            probes: Vec::new(),
+            retention_days: 7,
+            may_remove: Vec::new(),
+            mode: Mode::Migrate,
+            remediate: Vec::new(),
+            acknowledge: false,
+            observe_minutes: 0,
+            rollback: Scope::All,
+            keep_failed_disk: false,
+        }
     }
 }
 
@@ -42,12 +93,17 @@ pub enum Probe {
     Command(String),
 }
 
-/// Tag that opts an instance in; its value is `migrate`.
+/// Tag that opts an instance in; its value is `migrate`, `drill` or `drill-then-migrate`.
 pub const TAG: &str = "osferry";
 const TAG_TARGET: &str = "osferry:target";
 const TAG_PROBE: &str = "osferry:probe";
 const TAG_RETENTION: &str = "osferry:retention-days";
 const TAG_MAY_REMOVE: &str = "osferry:may-remove";
+const TAG_REMEDIATE: &str = "osferry:remediate";
+const TAG_ACKNOWLEDGE: &str = "osferry:acknowledge";
+const TAG_OBSERVE: &str = "osferry:observe-minutes";
+const TAG_ROLLBACK: &str = "osferry:rollback";
+const TAG_KEEP_FAILED: &str = "osferry:keep-failed-disk";
 
 /// A tag whose value makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,7 +129,12 @@ impl Policy {
         for (key, value) in tags {
             let bad = |problem| BadTag { key: key.into(), value: value.into(), problem };
             match key {
-                TAG => asked = value.trim() == "migrate",
+                TAG => match value.trim() {
+                    "migrate" => asked = true,
+                    "drill" => (asked, policy.mode) = (true, Mode::Drill),
+                    "drill-then-migrate" => (asked, policy.mode) = (true, Mode::DrillThenMigrate),
+                    _ => {}
+                },
                 TAG_TARGET => {
                     policy.target = Some(Os::from_ecs_name(value).ok_or_else(|| bad("not an operating system"))?);
                 }
@@ -84,11 +145,38 @@ impl Policy {
                     let days = value.trim().parse().ok().filter(|days| (1..=65536).contains(days));
                     policy.retention_days = days.ok_or_else(|| bad("not a number of days from 1 to 65536"))?;
                 }
+                TAG_REMEDIATE => {
+                    for name in value.split_whitespace() {
+                        let known = Remediation::ALL.iter().find(|known| known.name() == name);
+                        policy.remediate.push(*known.ok_or_else(|| bad("not the names of remediations"))?);
+                    }
+                }
+                TAG_ACKNOWLEDGE => policy.acknowledge = yes(value).ok_or_else(|| bad("neither yes nor no"))?,
+                TAG_OBSERVE => {
+                    let minutes = value.trim().parse().ok().filter(|minutes| *minutes <= LONGEST_OBSERVATION);
+                    policy.observe_minutes = minutes.ok_or_else(|| bad("not a number of minutes from 0 to 1440"))?;
+                }
+                TAG_ROLLBACK => {
+                    policy.rollback = match value.trim() {
+                        "all" => Scope::All,
+                        "system" => Scope::System,
+                        _ => return Err(bad("neither all nor system")),
+                    };
+                }
+                TAG_KEEP_FAILED => policy.keep_failed_disk = yes(value).ok_or_else(|| bad("neither yes nor no"))?,
                 TAG_MAY_REMOVE => policy.may_remove.extend(value.split_whitespace().map(str::to_owned)),
                 _ => {}
             }
         }
         Ok(asked.then_some(policy))
+    }
+}
+
+fn yes(value: &str) -> Option<bool> {
+    match value.trim() {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
     }
 }
 
@@ -144,6 +232,25 @@ mod tests {
     }
 
     #[test]
+    fn tags_reach_every_wish() {
+        let tags = [
+            (TAG, "drill-then-migrate"),
+            (TAG_REMEDIATE, "remove-i686 clean-boot"),
+            (TAG_ACKNOWLEDGE, "yes"),
+            (TAG_OBSERVE, "15"),
+            (TAG_ROLLBACK, "system"),
+            (TAG_KEEP_FAILED, "yes"),
+        ];
+        let policy = Policy::from_tags(&Policy::default(), tags).unwrap().unwrap();
+        assert_eq!(policy.mode, Mode::DrillThenMigrate);
+        assert_eq!(policy.remediate, [Remediation::RemoveI686, Remediation::CleanBoot]);
+        assert_eq!((policy.acknowledge, policy.observe_minutes), (true, 15));
+        assert_eq!((policy.rollback, policy.keep_failed_disk), (Scope::System, true));
+        let drill = Policy::from_tags(&Policy::default(), [(TAG, "drill")]).unwrap().unwrap();
+        assert_eq!(drill.mode, Mode::Drill);
+    }
+
+    #[test]
     fn bad_tags_are_named() {
         let policy = |key, value| Policy::from_tags(&Policy::default(), [(key, value)]);
         for (key, value) in [
@@ -154,6 +261,11 @@ mod tests {
             (TAG_PROBE, "http a b"),
             (TAG_RETENTION, "0"),
             (TAG_RETENTION, "x"),
+            (TAG_REMEDIATE, "remove-i686 reformat"),
+            (TAG_ACKNOWLEDGE, "maybe"),
+            (TAG_OBSERVE, "1441"),
+            (TAG_ROLLBACK, "some"),
+            (TAG_KEEP_FAILED, "1"),
         ] {
             let error = policy(key, value).unwrap_err();
             assert!(error.to_string().contains(key) && error.to_string().contains(value), "{error}");

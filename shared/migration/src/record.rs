@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::check::Finding;
+use crate::check::{Finding, Remediation};
 use crate::code::Code;
 use crate::id::MigrationId;
+use crate::os::System;
 use crate::path::Hop;
-use crate::policy::Policy;
+use crate::plan::Acknowledgement;
+use crate::policy::{Mode, Policy};
 
 /// Epoch milliseconds, UTC.
 pub type Millis = i64;
@@ -24,8 +26,12 @@ pub enum Stage {
     Precheck,
     /// What the guest can tell.
     Assess,
+    /// The tool or the media, and what the policy allows to mend.
+    Prepare,
     /// The way back.
     Snapshot,
+    /// A drill's own instance.
+    Clone,
     /// The tool, and the reboot into the new system.
     Migrate,
     /// Is it the target, is it healthy?
@@ -38,15 +44,26 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 7] =
-        [Self::Precheck, Self::Assess, Self::Snapshot, Self::Migrate, Self::Verify, Self::Rollback, Self::Cleanup];
+    pub const ALL: [Self; 9] = [
+        Self::Precheck,
+        Self::Assess,
+        Self::Prepare,
+        Self::Snapshot,
+        Self::Clone,
+        Self::Migrate,
+        Self::Verify,
+        Self::Rollback,
+        Self::Cleanup,
+    ];
 
     /// The stage's name, which is its function's.
     pub fn name(self) -> &'static str {
         match self {
             Self::Precheck => "precheck",
             Self::Assess => "assess",
+            Self::Prepare => "prepare",
             Self::Snapshot => "snapshot",
+            Self::Clone => "clone",
             Self::Migrate => "migrate",
             Self::Verify => "verify",
             Self::Rollback => "rollback",
@@ -54,27 +71,53 @@ impl Stage {
         }
     }
 
-    /// How long the stage may take in all, milliseconds.
+    /// How long the stage may take in all, milliseconds; [`Record::deadline`] adds what depends on engine and
+    /// policy.
     pub fn deadline(self) -> Millis {
-        const MINUTE: Millis = 60_000;
         match self {
             // A handful of read-only calls; the rest is for an API that throttles or is down.
             Self::Precheck => 15 * MINUTE,
-            // About 30 s in the console; slow mirrors and an agent that restarts take longer.
-            Self::Assess => 30 * MINUTE,
+            // About 30 s in the console; leapp's report and Setup's scan take minutes, slow mirrors more.
+            Self::Assess => 60 * MINUTE,
+            // A disk from a snapshot, or some packages over a slow mirror.
+            Self::Prepare => 60 * MINUTE,
             // The first snapshot of a large, full disk takes hours.
             Self::Snapshot => 12 * 60 * MINUTE,
-            // 15 to 30 min are documented, up to 2 h seen on Azure; then the reboot.
+            // An image from complete snapshots and a boot.
+            Self::Clone => 2 * 60 * MINUTE,
+            // The engine's own time comes in its place.
             Self::Migrate => 3 * 60 * MINUTE,
             // Services and applications that start slowly.
             Self::Verify => 30 * MINUTE,
             // Stop, reset of every disk, start, proof: minutes each; nothing better is left to do, so patience.
             Self::Rollback => 4 * 60 * MINUTE,
-            // A few calls; nothing of value hangs on it.
+            // A few calls, and a script in the guest that takes back what was prepared.
             Self::Cleanup => 60 * MINUTE,
         }
     }
+
+    /// What a person should keep from doing meanwhile.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Precheck | Self::Assess => "nothing is changed yet; the instance may be used as always",
+            Self::Prepare => "do not install or remove packages, and do not touch disks that osferry attached",
+            Self::Snapshot => "do not attach or detach disks, and create no snapshots; the instance may be used",
+            Self::Clone => "the instance itself is not touched; leave the clone alone",
+            Self::Migrate => {
+                "do not reboot, stop or reset the instance, also when it does not answer for a long time: the \
+                 upgrade may run without network"
+            }
+            Self::Verify => "do not change anything on the instance: what is different now counts as damage",
+            Self::Rollback => "leave the instance alone: its disks are going back, what is written now is lost",
+            Self::Cleanup => "nothing to keep from",
+        }
+    }
 }
+
+const MINUTE: Millis = 60_000;
+
+/// A plan waits so long for its acknowledgement, milliseconds: two weeks see every holiday.
+const ACKNOWLEDGEMENT_LIMIT: Millis = 14 * 24 * 60 * MINUTE;
 
 /// How a migration ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -92,6 +135,29 @@ pub enum Outcome {
     Cancelled,
     /// A person must look: the rollback did not succeed or the instance is gone. Snapshots are kept.
     Stuck,
+    /// The clone was migrated and is healthy; the instance itself was not touched.
+    DrillPassed,
+    /// The clone could not be migrated; the instance itself was not touched.
+    DrillFailed,
+}
+
+impl Outcome {
+    /// Every outcome there is.
+    pub const ALL: [Self; 8] = [
+        Self::Succeeded,
+        Self::Refused,
+        Self::Failed,
+        Self::RolledBack,
+        Self::Cancelled,
+        Self::Stuck,
+        Self::DrillPassed,
+        Self::DrillFailed,
+    ];
+
+    /// Whether something went wrong that a batch may be stopped for: not a check that said no, not a person.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::RolledBack | Self::Stuck | Self::DrillFailed)
+    }
 }
 
 /// Where a migration stands.
@@ -188,6 +254,85 @@ pub struct Step {
     pub cause: Option<Cause>,
     /// What checks found, when this step is a check's.
     pub findings: Vec<Finding>,
+    /// Who, when a person did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// Request id of the invocation that wrote it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request_id: String,
+    /// What was kept as evidence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// A piece of evidence: the end of a log, a report, the console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exhibit {
+    /// Where it comes from: a path in the guest, or `console`.
+    pub name: String,
+    /// Its text, cut to a bearable length.
+    pub text: String,
+}
+
+/// A setting of the cloud that was changed to get through, and comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudSetting {
+    /// What it belongs to, such as `d-…`.
+    pub resource: String,
+    /// Which.
+    pub kind: SettingKind,
+    /// What it was.
+    pub before: bool,
+}
+
+/// Which setting of the cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettingKind {
+    /// `DeleteAutoSnapshot` of a disk: whether its automatic snapshots go with it.
+    DeleteAutoSnapshot,
+}
+
+/// The instance that a drill migrates in place of the real one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillClone {
+    /// `i-…`
+    pub instance_id: String,
+}
+
+/// How a drill went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrillReport {
+    /// Whether the clone was migrated and is healthy.
+    pub passed: bool,
+    /// When it ended.
+    pub at: Millis,
+    /// What went wrong.
+    pub cause: Option<Cause>,
+    /// What the last checks found.
+    pub findings: Vec<Finding>,
+    /// How long each stage took.
+    pub timings: Vec<Timing>,
+}
+
+/// How long a stage took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// The stage.
+    pub stage: Stage,
+    /// Index of the hop.
+    pub hop: usize,
+    /// Milliseconds.
+    pub took: Millis,
+}
+
+/// The batch that a migration was opened in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchRef {
+    /// `b-…`
+    pub id: String,
+    /// After so many failures in the batch, those that have changed nothing yet stop; 0: they go on.
+    pub stop_after_failures: u32,
 }
 
 /// Everything that is remembered of one migration.
@@ -229,12 +374,53 @@ pub struct Record {
     pub cause: Option<Cause>,
     /// How it will end once it is cleaned up.
     pub ending: Option<Outcome>,
-    /// Whether the tool may have been started in any hop.
+    /// Whether the tool may have been started in this hop.
     pub touched: bool,
     /// Operating system after the end, as the guest tells.
     pub os_after: Option<String>,
     /// Number of history steps so far.
     pub steps: u64,
+    /// Counts beginnings: 0 at first, one more for each retry and after a drill. Part of the names of
+    /// snapshots and of the guest's directory: a new run takes nothing over from an old one.
+    #[serde(default)]
+    pub run: u32,
+    /// Counts what a person had tried again; part of ClientTokens.
+    #[serde(default)]
+    pub tries: u32,
+    /// What the instance ran when the migration was opened, as far as was known: also architecture, edition and
+    /// language.
+    #[serde(default)]
+    pub system: Option<System>,
+    /// Who opened it.
+    #[serde(default)]
+    pub opened_by: String,
+    /// The batch it belongs to.
+    #[serde(default)]
+    pub batch: Option<BatchRef>,
+    /// A drill's own instance; scripts then run there.
+    #[serde(default)]
+    pub clone: Option<DrillClone>,
+    /// How the drill went, once it is over.
+    #[serde(default)]
+    pub drill: Option<DrillReport>,
+    /// Whether something was changed in the guest that must be taken back if the migration does not happen.
+    #[serde(default)]
+    pub prepared: bool,
+    /// What was mended in the guest in this hop.
+    #[serde(default)]
+    pub remediated: Vec<Remediation>,
+    /// Digest of the plan that waits for a person's acknowledgement.
+    #[serde(default)]
+    pub awaiting: Option<String>,
+    /// Who acknowledged which plan.
+    #[serde(default)]
+    pub acknowledged: Vec<Acknowledgement>,
+    /// Settings of the cloud that must come back.
+    #[serde(default)]
+    pub changed: Vec<CloudSetting>,
+    /// How long each stage of this run took.
+    #[serde(default)]
+    pub timings: Vec<Timing>,
 }
 
 /// Why a stored record cannot be used.
@@ -286,6 +472,43 @@ impl Record {
             touched: false,
             os_after: None,
             steps: 0,
+            run: 0,
+            tries: 0,
+            system: None,
+            opened_by: String::new(),
+            batch: None,
+            clone: None,
+            drill: None,
+            prepared: false,
+            remediated: Vec::new(),
+            awaiting: None,
+            acknowledged: Vec::new(),
+            changed: Vec::new(),
+            timings: Vec::new(),
+        }
+    }
+
+    /// The instance on which scripts run and disks are looked at: a drill's clone once there is one.
+    pub fn subject(&self) -> &str {
+        self.clone.as_ref().map_or(self.instance_id.as_str(), |clone| &clone.instance_id)
+    }
+
+    /// Whether what goes on now is a drill: the instance itself must not be changed.
+    pub fn drilling(&self) -> bool {
+        self.policy.mode != Mode::Migrate && self.drill.is_none()
+    }
+
+    /// Whether cleanup must take back what was prepared in the guest: the migration does not happen, and it is
+    /// no clone that is thrown away.
+    pub fn must_undo(&self) -> bool {
+        self.prepared && self.clone.is_none() && self.ending != Some(Outcome::Succeeded)
+    }
+
+    /// The run and the hop under way, as part of names: `0`, `1`, after a retry `1.0`.
+    pub fn leg(&self) -> String {
+        match self.run {
+            0 => self.hop.to_string(),
+            run => format!("{run}.{}", self.hop),
         }
     }
 
@@ -304,7 +527,14 @@ impl Record {
 
     /// When the present stage must be over.
     pub fn deadline(&self) -> Option<Millis> {
-        self.stage().map(|stage| self.entered_at + stage.deadline())
+        let stage = self.stage()?;
+        let limit = match stage {
+            Stage::Assess if self.awaiting.is_some() => ACKNOWLEDGEMENT_LIMIT,
+            Stage::Migrate => self.current_hop().map_or(stage.deadline(), |hop| hop.engine.deadline()),
+            Stage::Verify => stage.deadline() + Millis::from(self.policy.observe_minutes) * MINUTE,
+            _ => stage.deadline(),
+        };
+        Some(self.entered_at + limit)
     }
 
     /// The stored form.

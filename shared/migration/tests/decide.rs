@@ -2,16 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use migration::os::{Family, Os};
+use migration::os::{Family, Os, System};
 use migration::policy::Policy;
 use migration::{
-    Cause, Code, DiskSnapshot, Effect, Event, Evidence, Finding, MigrationId, Millis, Notice, Outcome, Record, Stage,
-    State, decide, path,
+    Cause, Code, DiskSnapshot, Effect, Event, Evidence, Finding, MigrationId, Millis, Notice, Outcome, Record,
+    Remediation, Stage, State, Wish, decide, path,
 };
 use proptest::prelude::*;
 
 fn record() -> Record {
-    let hops = path::route(&Os::new(Family::Debian, 11), Some(&Os::new(Family::Debian, 13))).unwrap();
+    let hops = path::route(
+        &System::of(Os::new(Family::Debian, 11)),
+        Some(&Os::new(Family::Debian, 13)),
+        &path::Grants::default(),
+    )
+    .unwrap();
     Record::new(MigrationId::from_bytes([7; 10]), "i-1".into(), Policy::default(), hops, 0)
 }
 
@@ -47,11 +52,14 @@ fn event() -> impl Strategy<Value = Event> {
         3 => findings().prop_map(Event::Assessed),
         4 => prop::collection::vec(disk(), 0..4).prop_map(Event::Snapshots),
         3 => Just(Event::Migrated),
+        2 => Just(Event::Prepared(vec![])),
+        2 => Just(Event::Cloned { instance_id: "i-2".into() }),
+        1 => Just(Event::Halted { failures: 1 }),
         3 => findings().prop_map(|findings| Event::Verified { findings, os: "x".into() }),
         2 => any::<bool>().prop_map(|untouched| Event::Restored { os: "x".into(), untouched }),
         2 => Just(Event::Cleaned),
         1 => (code, any::<bool>()).prop_map(|(code, transient)| Event::Faulted(Cause { code, text: "t".into(), transient })),
-        1 => Just(Event::Cancel { by: "ops".into() }),
+        1 => Just(Event::Wished(Wish::Cancel { by: "ops".into() })),
     ]
 }
 
@@ -94,13 +102,11 @@ proptest! {
     }
 
     #[test]
-    fn what_is_over_stays_over_and_silent(outcome in prop::sample::select(vec![
-        Outcome::Succeeded, Outcome::Refused, Outcome::Failed, Outcome::RolledBack, Outcome::Cancelled, Outcome::Stuck,
-    ]), events in prop::collection::vec((event(), 0i64..100_000_000), 1..10)) {
+    fn what_is_over_stays_over_and_silent(outcome in prop::sample::select(Outcome::ALL.to_vec()), events in prop::collection::vec((event(), 0i64..100_000_000), 1..10)) {
         let mut ended = record();
         ended.state = State::Ended(outcome);
         ended.look_at = None;
-        for (event, now) in events {
+        for (event, now) in events.into_iter().filter(|(event, _)| !matches!(event, Event::Wished(_))) {
             let decision = decide(&ended, event, now);
             prop_assert_eq!(&decision.record, &ended);
             prop_assert_eq!(decision.effects, vec![]);
@@ -169,7 +175,9 @@ fn results_of_other_stages_change_nothing() {
         let results = [
             (Stage::Precheck, Event::Prechecked(vec![])),
             (Stage::Assess, Event::Assessed(vec![])),
+            (Stage::Prepare, Event::Prepared(vec![])),
             (Stage::Snapshot, Event::Snapshots(vec![])),
+            (Stage::Clone, Event::Cloned { instance_id: "i-2".into() }),
             (Stage::Migrate, Event::Migrated),
             (Stage::Verify, Event::Verified { findings: vec![], os: String::new() }),
             (Stage::Rollback, Event::Restored { os: String::new(), untouched: true }),
@@ -184,10 +192,12 @@ fn results_of_other_stages_change_nothing() {
 
 #[test]
 fn cancel_means_something_at_every_stage() {
-    let cancel = || Event::Cancel { by: "ops".into() };
+    let cancel = || Event::Wished(Wish::Cancel { by: "ops".into() });
     for (stage, then, ending) in [
         (Stage::Precheck, Stage::Cleanup, Some(Outcome::Cancelled)),
         (Stage::Assess, Stage::Cleanup, Some(Outcome::Cancelled)),
+        (Stage::Prepare, Stage::Cleanup, Some(Outcome::Cancelled)),
+        (Stage::Clone, Stage::Cleanup, Some(Outcome::Cancelled)),
         (Stage::Snapshot, Stage::Cleanup, Some(Outcome::Cancelled)),
         (Stage::Migrate, Stage::Rollback, None),
         (Stage::Verify, Stage::Rollback, None),
@@ -247,4 +257,185 @@ fn a_deadline_names_what_it_met_last() {
     let cause = late.cause.unwrap();
     assert_eq!((cause.code, late.ending), (Code::Deadline, Some(Outcome::Failed)));
     assert!(cause.text.contains("OSF-C003") && cause.text.contains("DescribeDisks of i-1"), "{cause:?}");
+}
+
+fn el8(engine: path::Engine) -> Record {
+    let mut record = record();
+    record.hops =
+        vec![path::Hop { from: Os::new(Family::CentOs, 8), to: Os::new(Family::AlibabaCloudLinux, 3), engine }];
+    record
+}
+
+fn follow(mut record: Record, events: impl IntoIterator<Item = Event>) -> Record {
+    for event in events {
+        record = decide(&record, event, 1).record;
+    }
+    record
+}
+
+fn snapshots() -> Event {
+    Event::Snapshots(vec![DiskSnapshot {
+        disk_id: "d".into(),
+        snapshot_id: Some("s".into()),
+        status: Evidence::Accomplished,
+        progress: 100,
+    }])
+}
+
+fn verified() -> Event {
+    Event::Verified { findings: vec![], os: "Alibaba Cloud Linux 3".into() }
+}
+
+#[test]
+fn an_engine_that_brings_a_tool_is_prepared_and_assessed_again() {
+    let record = follow(el8(path::Engine::Leapp), [Event::Prechecked(vec![]), Event::Assessed(vec![])]);
+    assert_eq!((record.state, record.prepared), (State::In(Stage::Prepare), true));
+    let record = follow(record, [Event::Prepared(vec![]), Event::Assessed(vec![])]);
+    assert_eq!(record.state, State::In(Stage::Snapshot));
+}
+
+#[test]
+fn what_blocks_is_mended_once_if_the_policy_allows_it() {
+    let blocked = || Event::Assessed(vec![Finding::block("guest.i686", "f", "r").mended_by(Remediation::RemoveI686)]);
+    let refused = follow(el8(path::Engine::DistroSync), [Event::Prechecked(vec![]), blocked()]);
+    assert_eq!(refused.ending, Some(Outcome::Refused), "not allowed");
+    let mut allowed = el8(path::Engine::DistroSync);
+    allowed.policy.remediate = vec![Remediation::RemoveI686];
+    let mending = follow(allowed, [Event::Prechecked(vec![]), blocked()]);
+    assert_eq!((mending.state, mending.prepared), (State::In(Stage::Prepare), true));
+    let again = follow(mending.clone(), [Event::Prepared(vec![Remediation::RemoveI686])]);
+    assert_eq!(again.remediated, [Remediation::RemoveI686]);
+    assert_eq!(follow(again.clone(), [Event::Assessed(vec![])]).state, State::In(Stage::Snapshot));
+    let refused = follow(again, [blocked()]);
+    assert_eq!((refused.ending, refused.must_undo()), (Some(Outcome::Refused), true), "it did not help");
+    let other = Event::Assessed(vec![Finding::block("guest.memory", "f", "r")]);
+    let mut mixed = mending;
+    mixed.state = State::In(Stage::Assess);
+    assert_eq!(follow(mixed, [other]).ending, Some(Outcome::Refused));
+}
+
+#[test]
+fn a_risky_plan_waits_for_a_named_person_and_a_changed_one_waits_again() {
+    let risky = |id: &str| Event::Assessed(vec![Finding::warn(id, "f", "r")]);
+    let mut record = el8(path::Engine::DistroSync);
+    record.policy.acknowledge = true;
+    let waiting = follow(record.clone(), [Event::Prechecked(vec![]), risky("a")]);
+    let digest = waiting.awaiting.clone().unwrap();
+    assert_eq!(waiting.state, State::In(Stage::Assess));
+    let unchanged = follow(waiting.clone(), [Event::Assessed(vec![])]);
+    assert_eq!(unchanged.awaiting, Some(digest.clone()), "a late answer does not overtake the person");
+    let acknowledge = |digest: &str| Event::Wished(Wish::Acknowledge { by: "li".into(), digest: digest.into() });
+    let other = follow(waiting.clone(), [acknowledge("00")]);
+    assert_eq!(other.awaiting, Some(digest.clone()));
+    let known = follow(waiting.clone(), [acknowledge(&digest)]);
+    assert_eq!((known.state, known.acknowledged[0].by.as_str()), (State::In(Stage::Assess), "li"));
+    assert_eq!(follow(known.clone(), [risky("a")]).state, State::In(Stage::Snapshot));
+    let changed = follow(known, [risky("b")]);
+    assert_eq!(changed.state, State::In(Stage::Assess));
+    assert!(changed.awaiting.is_some_and(|now| now != digest));
+    let late = decide(&waiting, Event::Halted { failures: 0 }, waiting.deadline().unwrap());
+    assert_eq!(late.record.ending, Some(Outcome::Cancelled));
+    let tick = Event::Waiting { look_at: 0, progress: None, note: String::new() };
+    let late = decide(&waiting, tick, waiting.deadline().unwrap()).record;
+    assert_eq!((late.cause.unwrap().code, late.ending), (Code::NotAcknowledged, Some(Outcome::Failed)));
+    let safe = follow(record, [Event::Prechecked(vec![]), Event::Assessed(vec![])]);
+    assert_eq!(safe.state, State::In(Stage::Snapshot), "nothing to acknowledge");
+}
+
+#[test]
+fn a_drill_works_on_a_clone_and_leaves_the_instance_untouched() {
+    let mut record = el8(path::Engine::Leapp);
+    record.policy.mode = migration::policy::Mode::DrillThenMigrate;
+    let cloning = follow(record, [Event::Prechecked(vec![]), Event::Assessed(vec![]), snapshots()]);
+    assert_eq!((cloning.state, cloning.prepared, cloning.touched), (State::In(Stage::Clone), false, false));
+    let cloned = follow(cloning, [Event::Cloned { instance_id: "i-2".into() }]);
+    assert_eq!((cloned.state, cloned.subject()), (State::In(Stage::Assess), "i-2"));
+    let migrating = follow(cloned, [Event::Assessed(vec![]), Event::Prepared(vec![]), Event::Assessed(vec![])]);
+    assert_eq!((migrating.state, migrating.touched), (State::In(Stage::Migrate), false));
+    let failed = follow(migrating.clone(), [Event::Faulted(Cause::permanent(Code::ToolFailed, "no"))]);
+    assert_eq!(failed.state, State::In(Stage::Rollback), "where the evidence is kept");
+    let failed = follow(failed, [Event::Restored { os: String::new(), untouched: true }, Event::Cleaned]);
+    assert_eq!(failed.state, State::Ended(Outcome::DrillFailed));
+    let drill = failed.drill.unwrap();
+    assert!(!drill.passed && drill.cause.is_some() && !drill.timings.is_empty());
+
+    let passed = follow(migrating, [Event::Migrated, verified()]);
+    assert_eq!((passed.ending, passed.os_after.clone()), (Some(Outcome::DrillPassed), None));
+    let real = follow(passed, [Event::Cleaned]);
+    assert_eq!((real.state, real.subject(), real.leg().as_str()), (State::In(Stage::Precheck), "i-1", "1.0"));
+    let rest = [
+        Event::Prechecked(vec![]),
+        Event::Assessed(vec![]),
+        Event::Prepared(vec![]),
+        Event::Assessed(vec![]),
+        snapshots(),
+        Event::Migrated,
+        verified(),
+        Event::Cleaned,
+    ];
+    let done = follow(real, rest);
+    assert_eq!((done.state, done.drill.unwrap().passed), (State::Ended(Outcome::Succeeded), true));
+}
+
+#[test]
+fn retry_goes_on_from_where_it_makes_sense() {
+    let retry = || Event::Wished(Wish::Retry { by: "li".into() });
+    let ended = |outcome, touched, prepared| {
+        let mut record = record();
+        (record.state, record.look_at) = (State::Ended(outcome), None);
+        (record.touched, record.prepared, record.hop) = (touched, prepared, 1);
+        record
+    };
+    for (outcome, touched, prepared, then, leg) in [
+        (Outcome::Refused, false, false, State::In(Stage::Precheck), "1.1"),
+        (Outcome::RolledBack, true, false, State::In(Stage::Precheck), "1.1"),
+        (Outcome::Cancelled, false, false, State::In(Stage::Precheck), "1.1"),
+        (Outcome::Stuck, true, false, State::In(Stage::Rollback), "1"),
+        (Outcome::Stuck, false, true, State::In(Stage::Cleanup), "1"),
+        (Outcome::Succeeded, true, false, State::Ended(Outcome::Succeeded), "1"),
+    ] {
+        let again = follow(ended(outcome, touched, prepared), [retry()]);
+        assert_eq!((again.state, again.leg().as_str()), (then, leg), "{outcome:?}");
+    }
+    let waiting = decide(&after(Stage::Precheck, Event::Faulted(Cause::transient(Code::Forbidden, "x"))), retry(), 2);
+    assert_eq!((waiting.record.attempt, waiting.record.look_at), (0, Some(2)), "at once");
+    assert!(waiting.effects.contains(&Effect::Request(Stage::Precheck)));
+}
+
+#[test]
+fn a_person_may_want_the_old_system_back() {
+    let wish = || Event::Wished(Wish::GoBack { by: "li".into() });
+    let verifying = after(Stage::Verify, wish());
+    assert_eq!((verifying.state, verifying.cause.unwrap().code), (State::In(Stage::Rollback), Code::WantedBack));
+    let mut done = record();
+    (done.state, done.touched) = (State::Ended(Outcome::Succeeded), true);
+    let back = follow(done, [wish(), Event::Restored { os: "x".into(), untouched: false }, Event::Cleaned]);
+    assert_eq!(back.state, State::Ended(Outcome::RolledBack));
+    let nothing = after(Stage::Snapshot, wish());
+    assert_eq!(nothing.state, State::In(Stage::Snapshot));
+}
+
+#[test]
+fn a_stopped_batch_ends_what_has_changed_nothing() {
+    for (stage, ending) in [
+        (Stage::Precheck, Some(Outcome::Cancelled)),
+        (Stage::Snapshot, Some(Outcome::Cancelled)),
+        (Stage::Migrate, None),
+        (Stage::Verify, None),
+    ] {
+        assert_eq!(after(stage, Event::Halted { failures: 2 }).ending, ending, "{stage:?}");
+    }
+}
+
+#[test]
+fn what_a_person_did_stands_in_the_history() {
+    let mut record = record();
+    record.state = State::In(Stage::Snapshot);
+    let decision = decide(&record, Event::Wished(Wish::Cancel { by: "li".into() }), 1);
+    let actor = |effect: &Effect| match effect {
+        Effect::Note(step) => step.actor.clone(),
+        _ => None,
+    };
+    let actors: Vec<String> = decision.effects.iter().filter_map(actor).collect();
+    assert_eq!(actors, ["li"]);
 }

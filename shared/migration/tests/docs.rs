@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use migration::Code;
-use migration::findings::{AfterFacts, CloudFacts, GuestFacts, Preview, judge_after, judge_cloud, judge_guest};
-use migration::os::{Family, Os};
-use migration::path::route;
+use migration::findings::{
+    AfterFacts, CloudFacts, DiskFacts, GuestFacts, Preview, judge_after, judge_cloud, judge_finished, judge_guest,
+};
+use migration::os::{Family, Os, System};
+use migration::path::{Engine, Grants, Hop, route};
 use migration::policy::Policy;
 
 fn page(name: &str) -> String {
@@ -28,16 +30,40 @@ fn every_code_is_explained() {
     assert_eq!(named(&page("docs/errors.md"), |cell| cell.starts_with("OSF-")), codes);
 }
 
+/// Every finding that the cloud can lead to.
+fn cloud_findings() -> Vec<migration::Finding> {
+    let some = || vec!["x".to_owned()];
+    let disk = |category: &str| DiskFacts {
+        category: category.into(),
+        size_gib: 1,
+        delete_auto_snapshot: true,
+        multi_attach: true,
+        ..Default::default()
+    };
+    let bad = CloudFacts {
+        locks: some(),
+        expires_at: Some(0),
+        snapshots_in_progress: some(),
+        maintenance: some(),
+        disks: vec![disk("local_ssd_pro"), disk("cloud_ssd")],
+        cpu: 1,
+        memory_mib: 1,
+        network_interfaces: 2,
+        ..Default::default()
+    };
+    let way = |os| route(&System::of(os), None, &Grants::default()).unwrap();
+    let refused = CloudFacts { system: Some(System::of(Os::new(Family::CentOs, 6))), ..Default::default() };
+    let judge = |facts: &CloudFacts, hops: &[Hop]| judge_cloud(facts, hops, &Policy::default(), &Grants::default(), 0);
+    let mut findings = judge(&bad, &way(Os::new(Family::CentOs, 7)));
+    findings.extend(judge(&bad, &way(Os::new(Family::WindowsServer, 2016))));
+    findings.extend(judge(&CloudFacts::default(), &[]));
+    findings.extend(judge(&refused, &[]));
+    findings
+}
+
 #[test]
 fn every_check_is_explained() {
     let some = || vec!["x".to_owned()];
-    let cloud = CloudFacts {
-        locks: some(),
-        snapshots_in_progress: some(),
-        maintenance: some(),
-        volatile_disks: some(),
-        ..Default::default()
-    };
     let preview = Preview {
         unreachable: String::new(),
         problem: "x".into(),
@@ -51,21 +77,47 @@ fn every_check_is_explained() {
         preview,
         epel_modular: true,
         foreign_modules: some(),
+        mysql: some(),
+        system: migration::findings::system_facts().map(|fact| (fact.to_owned(), vec!["7.1".to_owned()])).collect(),
         ..Default::default()
     };
+    let (old, new) = (Os::new(Family::CentOs, 7), Os::new(Family::Rhel, 8));
+    let guests = Engine::ALL.iter().flat_map(|engine| {
+        let from_8 = Hop { from: Os::new(Family::Rhel, 8), to: Os::new(Family::Rhel, 9), engine: *engine };
+        let from_7 = Hop { from: old.clone(), to: new.clone(), engine: *engine };
+        [from_7, from_8].into_iter().flat_map(|hop| judge_guest(&guest, &hop, &Policy::default()))
+    });
     let after = AfterFacts {
+        kernel: "x".into(),
+        kernel_default: "y".into(),
         package_manager: "x".into(),
+        leftovers: 1,
         services_lost: some(),
+        services_disabled: some(),
+        ports_lost: some(),
+        ports_retired: some(),
+        mounts_lost: some(),
+        users_lost: some(),
+        cron_changed: some(),
+        kernel_arguments_lost: some(),
+        modules_lost: some(),
+        configuration_changed: some(),
+        settings_changed: some(),
         packages_lost: some(),
         probes_failed: some(),
         ..Default::default()
     };
-    let hop = &route(&Os::new(Family::CentOs, 8), None).unwrap()[0];
-    let findings =
-        [judge_cloud(&cloud, None, 0), judge_guest(&guest, hop, &Policy::default()), judge_after(&after, hop)];
+    let hop = &route(&System::of(Os::new(Family::CentOs, 8)), None, &Grants::default()).unwrap()[0];
+    let findings = [cloud_findings(), guests.collect(), judge_after(&after, hop), judge_finished(&some(), &some())];
     let ids: BTreeSet<String> = findings.into_iter().flatten().map(|finding| finding.id).collect();
     let is_check = |cell: &str| ["cloud.", "guest.", "after."].iter().any(|prefix| cell.starts_with(prefix));
     assert_eq!(named(&page("docs/errors.md"), is_check), ids);
+}
+
+#[test]
+fn every_check_of_leapp_is_explained() {
+    let ids: BTreeSet<String> = migration::leapp::ids().map(str::to_owned).collect();
+    assert_eq!(named(&page("docs/errors.md"), |cell| cell.starts_with("leapp.")), ids);
 }
 
 #[test]

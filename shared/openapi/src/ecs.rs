@@ -4,6 +4,10 @@
 //! JSON and back.
 
 mod client;
+mod disks;
+mod groups;
+mod images;
+mod instances;
 mod model;
 mod request;
 #[cfg(test)]
@@ -11,6 +15,10 @@ mod tests;
 mod wire;
 
 pub use client::Client;
+pub use disks::*;
+pub use groups::*;
+pub use images::*;
+pub use instances::*;
 pub use model::*;
 pub use request::*;
 

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use migration::{Cause, Code, CommandRef, Event, Memo, Millis, Record, Stage};
-use openapi::ecs::{Instance, RunCommand};
+use migration::{Cause, CloudSetting, Code, CommandRef, Event, Exhibit, Memo, Millis, Record, Shell, Stage};
+use openapi::ecs::{CommandType, Instance, RunCommand};
+use sha2::{Digest, Sha256};
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
+use crate::settings::Options;
 
 /// A stage. Its work must stand being done again at any point: find before create, tokens from
 /// (migration, stage, attempt), and nothing destructive that was not asked of the cloud first.
@@ -27,13 +29,22 @@ pub struct Job<'a, C> {
     pub record: &'a Record,
     /// What the stage remembers; kept whatever `act` answers.
     pub memo: Memo,
+    /// Settings of the cloud that were changed; kept as `memo` is, and beyond the stage.
+    pub changed: Vec<CloudSetting>,
+    /// Evidence for the history, from this look.
+    pub exhibits: Vec<Exhibit>,
     /// The time.
     pub now: Millis,
     /// What scripts are told.
     pub settings: &'a guest::Settings,
+    /// What the operator has configured beside.
+    pub options: &'a Options,
     /// How long an act may wait for what announces no end.
     pub patience: Duration,
 }
+
+/// A piece of evidence is cut to this, characters: the ends of logs, bearable in a row of history.
+const EXHIBIT_LIMIT: usize = 20_000;
 
 /// How a command is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +69,26 @@ pub struct Output {
 }
 
 impl<'a, C: Cloud> Job<'a, C> {
-    /// The instance, which must exist.
+    /// A look at `record` at the time `now`.
+    pub fn new(
+        cloud: &'a C,
+        record: &'a Record,
+        now: Millis,
+        settings: &'a guest::Settings,
+        options: &'a Options,
+        patience: Duration,
+    ) -> Self {
+        let (memo, changed) = (record.memo.clone(), record.changed.clone());
+        Self { cloud, record, memo, changed, exhibits: Vec::new(), now, settings, options, patience }
+    }
+
+    /// The instance that the work is about, which must exist: a drill's clone, once there is one.
     pub async fn instance(&self) -> Result<Instance, Fault> {
-        let id = &self.record.instance_id;
+        self.instance_of(self.record.subject()).await
+    }
+
+    /// An instance, which must exist.
+    pub async fn instance_of(&self, id: &str) -> Result<Instance, Fault> {
         if let Some(instance) = self.cloud.instance(id).await? {
             return Ok(instance);
         }
@@ -76,19 +104,26 @@ impl<'a, C: Cloud> Job<'a, C> {
         let hop = self.record.current_hop().ok_or_else(|| {
             Cause::permanent(Code::BrokenRecord, format!("migration {} has no hop {}", self.record.id, self.record.hop))
         })?;
-        Ok(guest::Job { id: &self.record.id, hop_index: self.record.hop, hop, settings: self.settings })
+        Ok(guest::Job {
+            id: &self.record.id,
+            hop_index: self.record.hop,
+            run: self.record.run,
+            hop,
+            settings: self.settings,
+        })
     }
 
     /// Runs `script` in the guest once under the name `key`, or asks what became of it. The same key
     /// is the same invocation, also after a crash: its ClientToken says so.
     pub async fn command(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
-        let instance_id = &self.record.instance_id;
+        let instance_id = self.record.subject();
         let Some(sent) = self.memo.commands.get(key) else {
             let request = RunCommand {
+                command_type: self.command_type(),
                 content: script.to_owned(),
                 name: self.name(key),
                 timeout: Some(timeout_secs),
-                instance_ids: vec![instance_id.clone()],
+                instance_ids: vec![instance_id.to_owned()],
                 client_token: self.token(key),
                 ..RunCommand::default()
             };
@@ -111,7 +146,7 @@ impl<'a, C: Cloud> Job<'a, C> {
         };
         Ok(match result.invocation_status.as_str() {
             "Pending" | "Scheduled" | "Running" | "Stopping" => Command::Pending,
-            // 194 (reboot) may be reported as either.
+            // 194 (reboot; 3010 on Windows) may be reported as either.
             "Success" | "Failed" if result.exit_code.is_some() && !interrupted(&result.error_code) => {
                 Command::Ran(Output { exit_code: result.exit_code.unwrap_or_default(), text: result.output, invoke_id })
             }
@@ -119,6 +154,14 @@ impl<'a, C: Cloud> Job<'a, C> {
                 Command::Lost(format!("{key} ({invoke_id}): {status} {} {}", result.error_code, result.error_info))
             }
         })
+    }
+
+    /// In which language the hop's scripts are.
+    fn command_type(&self) -> CommandType {
+        match self.record.current_hop().map(|hop| hop.engine.shell()) {
+            Some(Shell::PowerShell) => CommandType::RunPowerShellScript,
+            _ => CommandType::RunShellScript,
+        }
     }
 
     /// Like [`Job::command`], for a command that may be lost: it is sent again under the next number, the
@@ -165,6 +208,21 @@ impl<'a, C: Cloud> Job<'a, C> {
         self.memo.marks.insert(what.to_owned(), self.now);
     }
 
+    /// Keeps a piece of evidence, cut to [`EXHIBIT_LIMIT`].
+    pub fn keep(&mut self, name: impl Into<String>, text: &str) {
+        let skip = text.chars().count().saturating_sub(EXHIBIT_LIMIT);
+        // The end of a log says why it ended.
+        self.exhibits.push(Exhibit { name: name.into(), text: text.chars().skip(skip).collect() });
+    }
+
+    /// Remembers what a setting of the cloud was, before it is changed; the first memory counts.
+    pub fn remember_setting(&mut self, setting: CloudSetting) {
+        let known = |other: &CloudSetting| other.resource == setting.resource && other.kind == setting.kind;
+        if !self.changed.iter().any(known) {
+            self.changed.push(setting);
+        }
+    }
+
     /// A resource name that leads back to this migration, hop and stage.
     pub fn name(&self, what: &str) -> String {
         self.record.id.name(&self.place(what))
@@ -174,14 +232,26 @@ impl<'a, C: Cloud> Job<'a, C> {
     pub fn token(&self, what: &str) -> String {
         let mut token = format!("{}-{}", self.record.id, self.place(what));
         token.retain(|c| c.is_ascii_graphic());
-        token.truncate(64);
+        if token.len() > 64 {
+            // The end tells tokens apart as much as the beginning does.
+            let digest = Sha256::digest(&token).iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+            token.truncate(47);
+            token.push('-');
+            token.push_str(&digest);
+        }
         token
     }
 
-    /// What, in which hop and stage.
+    /// What, in which hop and stage, and in which of its visits: a stage that is entered again, or that a person
+    /// had tried again, does its work again.
     fn place(&self, what: &str) -> String {
-        let stage = self.record.stage().map_or("ended", Stage::name);
-        format!("{}-{stage}-{what}", self.record.hop)
+        let record = self.record;
+        let Some(stage) = record.stage() else { return format!("{}-ended-{what}", record.leg()) };
+        let visits = record.timings.iter().filter(|timing| (timing.stage, timing.hop) == (stage, record.hop)).count();
+        match visits + usize::try_from(record.tries).unwrap_or(usize::MAX) {
+            0 => format!("{}-{}-{what}", record.leg(), stage.name()),
+            again => format!("{}-{}-{what}+{again}", record.leg(), stage.name()),
+        }
     }
 
     /// What was done is stored, and the stage goes on at once.

@@ -12,6 +12,8 @@ pub const SOURCE: &str = "osferry";
 pub const STAGE_REQUESTED: &str = "osferry:Stage:Requested";
 /// Type of the event that tells a new stage.
 pub const STAGE_ENTERED: &str = "osferry:Stage:Entered";
+/// Type of the event that tells that a plan waits for a person.
+pub const PLAN_AWAITING: &str = "osferry:Plan:Awaiting";
 /// Type of the event that tells the end.
 pub const MIGRATION_ENDED: &str = "osferry:Migration:Ended";
 
@@ -40,6 +42,11 @@ pub fn notice(bus: &str, id: String, record: &Record, notice: Notice, now: Milli
         Notice::Entered(stage) => {
             data["stage"] = json!(stage);
             STAGE_ENTERED
+        }
+        Notice::Awaiting => {
+            data["digest"] = json!(record.awaiting);
+            data["risks"] = json!(migration::plan::risks(&record.findings).collect::<Vec<_>>());
+            PLAN_AWAITING
         }
         Notice::Ended(outcome) => {
             data["outcome"] = json!(outcome);

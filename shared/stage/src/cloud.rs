@@ -2,9 +2,15 @@
 
 use openapi::ApiError;
 use openapi::ecs::{
-    Client, CloudAssistantStatus, CreateSnapshot, DescribeInstances, DescribeSnapshots, Disk, HistoryEvent, Instance,
-    InvocationResult, Paging, RunCommand, Snapshot, StoppedMode, Tag,
+    Client, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup, DescribeInstances,
+    DescribeSnapshots, Disk, HistoryEvent, Image, Instance, InvocationResult, Paging, RunCommand, RunInstance,
+    Snapshot, SnapshotGroup, StoppedMode, Tag,
 };
+use openapi::error::ErrorKind;
+
+/// Tag of a snapshot that ECS itself keeps for ever (every snapshot of a group): days from its creation until
+/// [`crate::release::expired_snapshots`] deletes it.
+pub const RETENTION_TAG: &str = "osferry:retention-days";
 
 /// ECS as the stages use it.
 #[allow(async_fn_in_trait)] // Handlers run on the task that called them; no Send is needed.
@@ -13,18 +19,56 @@ pub trait Cloud {
     async fn instances(&self, tag: &str, token: Option<String>) -> Result<(Vec<Instance>, Option<String>), ApiError>;
     /// The instance; None when it is not listed, because it does not exist or may not be seen.
     async fn instance(&self, instance_id: &str) -> Result<Option<Instance>, ApiError>;
+    /// The instances of these ids that are listed; any number of ids, no ids are no instances.
+    async fn instances_by_id(&self, ids: &[String]) -> Result<Vec<Instance>, ApiError>;
+    /// The instances with exactly this name.
+    async fn instances_named(&self, name: &str) -> Result<Vec<Instance>, ApiError>;
+    /// Makes one instance, which starts; answers its id. The same ClientToken is the same instance.
+    async fn run_instance(&self, request: &RunInstance) -> Result<String, ApiError>;
+    /// Releases an instance, running or not, with the disks that go with it; an unknown one is fine.
+    async fn delete_instance(&self, instance_id: &str) -> Result<(), ApiError>;
     /// Fails with `InvalidInstanceId.NotFound` when the instance does not exist.
     async fn confirm_instance(&self, instance_id: &str) -> Result<(), ApiError>;
     /// System disk and data disks.
     async fn disks(&self, instance_id: &str) -> Result<Vec<Disk>, ApiError>;
+    /// The disks of a zone with exactly this name, attached or not.
+    async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError>;
+    /// Makes a disk; answers its id. The same ClientToken is the same disk.
+    async fn create_disk(&self, request: &CreateDisk) -> Result<String, ApiError>;
+    /// Attaches an Available disk; it goes with the instance from then on.
+    async fn attach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), ApiError>;
+    /// Detaches a data disk; done when its status is Available.
+    async fn detach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), ApiError>;
+    /// Releases an Available disk; an unknown one is fine.
+    async fn delete_disk(&self, disk_id: &str) -> Result<(), ApiError>;
+    /// Whether the disk's automatic snapshots are deleted with it (`DeleteAutoSnapshot`).
+    async fn protect_auto_snapshots(&self, disk_id: &str, delete_with_disk: bool) -> Result<(), ApiError>;
     /// Every snapshot of the instance's disks.
     async fn snapshots(&self, instance_id: &str) -> Result<Vec<Snapshot>, ApiError>;
     /// Takes a snapshot; answers its id.
     async fn create_snapshot(&self, request: &CreateSnapshot) -> Result<String, ApiError>;
+    /// Takes snapshots of several disks at one moment; answers the group's id. The same ClientToken is the same
+    /// group.
+    async fn create_snapshot_group(&self, request: &CreateSnapshotGroup) -> Result<String, ApiError>;
+    /// The snapshot groups of an instance with exactly this name, with their snapshots.
+    async fn snapshot_groups(&self, instance_id: &str, name: &str) -> Result<Vec<SnapshotGroup>, ApiError>;
+    /// Every snapshot in the region that has a tag of this key.
+    async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>, ApiError>;
+    /// Renames a snapshot.
+    async fn rename_snapshot(&self, snapshot_id: &str, name: &str) -> Result<(), ApiError>;
+    /// Puts tags on a snapshot.
+    async fn tag_snapshot(&self, snapshot_id: &str, tags: &[Tag]) -> Result<(), ApiError>;
     /// Deletes a snapshot; an unknown one is fine.
     async fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), ApiError>;
-    /// Keeps a snapshot that many days from its creation.
+    /// Keeps a snapshot that many days from its creation. One that ECS keeps for ever gets [`RETENTION_TAG`].
     async fn keep_snapshot(&self, snapshot_id: &str, days: u32) -> Result<(), ApiError>;
+    /// The account's own images with exactly this name, whatever their status.
+    async fn images_named(&self, name: &str) -> Result<Vec<Image>, ApiError>;
+    /// Makes an image of snapshots of a system disk and of data disks; answers its id. The same ClientToken is
+    /// the same image.
+    async fn create_image(&self, request: &CreateImage) -> Result<String, ApiError>;
+    /// Deletes an image, its snapshots stay; an unknown one is fine.
+    async fn delete_image(&self, image_id: &str) -> Result<(), ApiError>;
     /// Stops the instance.
     async fn stop(&self, instance_id: &str, force: bool) -> Result<(), ApiError>;
     /// Starts the instance.
@@ -35,6 +79,13 @@ pub trait Cloud {
     async fn run_command(&self, request: &RunCommand) -> Result<String, ApiError>;
     /// What became of a command on an instance.
     async fn invocation(&self, invoke_id: &str, instance_id: &str) -> Result<Option<InvocationResult>, ApiError>;
+    /// Stops a command on an instance.
+    async fn stop_invocation(&self, invoke_id: &str, instance_id: &str) -> Result<(), ApiError>;
+    /// What the instance wrote to its console since its last start, at most the last 64 KB. Fails with
+    /// `NotSupported` for Windows.
+    async fn console_output(&self, instance_id: &str) -> Result<String, ApiError>;
+    /// Cloud Assistant on these instances; any number of ids, no ids are no answers.
+    async fn assistants(&self, ids: &[String]) -> Result<Vec<CloudAssistantStatus>, ApiError>;
     /// Cloud Assistant on the instance.
     async fn assistant(&self, instance_id: &str) -> Result<Option<CloudAssistantStatus>, ApiError>;
     /// Maintenance that is pending or under way.
@@ -59,6 +110,33 @@ impl Cloud for Client {
         Ok(self.describe_instances(&request).await?.items.into_iter().next())
     }
 
+    async fn instances_by_id(&self, ids: &[String]) -> Result<Vec<Instance>, ApiError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let request = DescribeInstances { instance_ids: ids.to_vec(), ..DescribeInstances::default() };
+        self.describe_all_instances(&request).await
+    }
+
+    async fn instances_named(&self, name: &str) -> Result<Vec<Instance>, ApiError> {
+        let request = DescribeInstances { instance_name: Some(name.into()), ..DescribeInstances::default() };
+        self.describe_all_instances(&request).await
+    }
+
+    async fn run_instance(&self, request: &RunInstance) -> Result<String, ApiError> {
+        let ran = Client::run_instance(self, request).await?;
+        ran.instance_ids.into_iter().next().ok_or_else(|| ApiError {
+            product: "ECS",
+            operation: "RunInstances".into(),
+            resource: request.name.as_str().into(),
+            kind: ErrorKind::Decode("no instance in it".into()),
+        })
+    }
+
+    async fn delete_instance(&self, instance_id: &str) -> Result<(), ApiError> {
+        unless(Client::delete_instance(self, instance_id).await, "InvalidInstanceId.NotFound")
+    }
+
     async fn confirm_instance(&self, instance_id: &str) -> Result<(), ApiError> {
         self.describe_instance_attribute(instance_id).await
     }
@@ -67,18 +145,54 @@ impl Cloud for Client {
         self.describe_disks(instance_id).await
     }
 
+    async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError> {
+        self.describe_disks_named(zone_id, name).await
+    }
+
+    async fn create_disk(&self, request: &CreateDisk) -> Result<String, ApiError> {
+        Client::create_disk(self, request).await
+    }
+
+    async fn attach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), ApiError> {
+        Client::attach_disk(self, instance_id, disk_id, true).await
+    }
+
+    async fn detach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), ApiError> {
+        Client::detach_disk(self, instance_id, disk_id).await
+    }
+
+    async fn delete_disk(&self, disk_id: &str) -> Result<(), ApiError> {
+        Client::delete_disk(self, disk_id).await
+    }
+
+    async fn protect_auto_snapshots(&self, disk_id: &str, delete_with_disk: bool) -> Result<(), ApiError> {
+        self.modify_disk_delete_auto_snapshot(disk_id, delete_with_disk).await
+    }
+
     async fn snapshots(&self, instance_id: &str) -> Result<Vec<Snapshot>, ApiError> {
-        let mut request = DescribeSnapshots { instance_id: Some(instance_id.into()), ..DescribeSnapshots::default() };
-        request.paging.max_results = Some(100);
-        let mut all = Vec::new();
-        loop {
-            let page = self.describe_snapshots(&request).await?;
-            all.extend(page.items);
-            request.paging.next_token = page.next_token;
-            if request.paging.next_token.is_none() {
-                return Ok(all);
-            }
-        }
+        let request = DescribeSnapshots { instance_id: Some(instance_id.into()), ..DescribeSnapshots::default() };
+        self.describe_all_snapshots(request).await
+    }
+
+    async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>, ApiError> {
+        let request = DescribeSnapshots { tags: vec![Tag::new(key, "")], ..DescribeSnapshots::default() };
+        self.describe_all_snapshots(request).await
+    }
+
+    async fn create_snapshot_group(&self, request: &CreateSnapshotGroup) -> Result<String, ApiError> {
+        Client::create_snapshot_group(self, request).await
+    }
+
+    async fn snapshot_groups(&self, instance_id: &str, name: &str) -> Result<Vec<SnapshotGroup>, ApiError> {
+        self.describe_snapshot_groups(instance_id, name).await
+    }
+
+    async fn rename_snapshot(&self, snapshot_id: &str, name: &str) -> Result<(), ApiError> {
+        self.modify_snapshot_name(snapshot_id, name).await
+    }
+
+    async fn tag_snapshot(&self, snapshot_id: &str, tags: &[Tag]) -> Result<(), ApiError> {
+        self.tag_resources("snapshot", &[snapshot_id.to_owned()], tags).await
     }
 
     async fn create_snapshot(&self, request: &CreateSnapshot) -> Result<String, ApiError> {
@@ -90,7 +204,25 @@ impl Cloud for Client {
     }
 
     async fn keep_snapshot(&self, snapshot_id: &str, days: u32) -> Result<(), ApiError> {
-        self.modify_snapshot_retention(snapshot_id, days).await
+        match self.modify_snapshot_retention(snapshot_id, days).await {
+            // A snapshot of a group is kept for ever, and its retention cannot be set.
+            Err(error) if error.code() == "InvalidOperation.DecreaseRetentionDaysUnsupported" => {
+                self.tag_snapshot(snapshot_id, &[Tag::new(RETENTION_TAG, days.to_string())]).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn images_named(&self, name: &str) -> Result<Vec<Image>, ApiError> {
+        self.describe_images_named(name).await
+    }
+
+    async fn create_image(&self, request: &CreateImage) -> Result<String, ApiError> {
+        Client::create_image(self, request).await
+    }
+
+    async fn delete_image(&self, image_id: &str) -> Result<(), ApiError> {
+        unless(Client::delete_image(self, image_id).await, "InvalidImageId.NotFound")
     }
 
     async fn stop(&self, instance_id: &str, force: bool) -> Result<(), ApiError> {
@@ -114,6 +246,18 @@ impl Cloud for Client {
         self.describe_invocation_results(invoke_id, instance_id).await
     }
 
+    async fn stop_invocation(&self, invoke_id: &str, instance_id: &str) -> Result<(), ApiError> {
+        Client::stop_invocation(self, invoke_id, instance_id).await
+    }
+
+    async fn console_output(&self, instance_id: &str) -> Result<String, ApiError> {
+        Ok(self.get_instance_console_output(instance_id).await?.text)
+    }
+
+    async fn assistants(&self, ids: &[String]) -> Result<Vec<CloudAssistantStatus>, ApiError> {
+        self.describe_cloud_assistant_status(ids).await
+    }
+
     async fn assistant(&self, instance_id: &str) -> Result<Option<CloudAssistantStatus>, ApiError> {
         Ok(self.describe_cloud_assistant_status(&[instance_id.to_owned()]).await?.into_iter().next())
     }
@@ -124,5 +268,13 @@ impl Cloud for Client {
 
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError> {
         self.tag_resources("instance", &[instance_id.to_owned()], tags).await
+    }
+}
+
+/// A refusal with `code` is as good as done.
+fn unless(answer: Result<(), ApiError>, code: &str) -> Result<(), ApiError> {
+    match answer {
+        Err(error) if error.code() == code => Ok(()),
+        answer => answer,
     }
 }

@@ -73,6 +73,7 @@ pub fn connect(context: &Context) -> Result<Connected, fc_runtime::Error> {
             .map_err(misconfigured)?,
         clock: now,
         guest: settings.guest,
+        options: settings.options,
         event_bus: settings.event_bus,
     })
 }

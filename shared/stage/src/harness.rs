@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use migration::{Cause, Code, Decision, Effect, Event, MigrationId, Millis, decide};
+use migration::{
+    Cause, Code, Decision, Effect, Event, MigrationId, Millis, Notice, Record, Stage, Wish, decide, exhibit,
+};
 use openapi::ApiError;
 use openapi::eventbridge::parse_value;
 
@@ -10,7 +12,8 @@ use crate::act::{Act, Job};
 use crate::bus::{self, Bus};
 use crate::cloud::Cloud;
 use crate::fault::Fault;
-use crate::records::{Lease, Outgoing, Records, RecordsError, Stored, stored_event};
+use crate::records::{Commit, Lease, Member, Outgoing, Records, RecordsError, Stored, stored_event, timing_path};
+use crate::settings::Options;
 
 /// The world as a function reaches it.
 pub struct Env<C, R, B> {
@@ -24,6 +27,8 @@ pub struct Env<C, R, B> {
     pub clock: fn() -> Millis,
     /// What scripts are told.
     pub guest: guest::Settings,
+    /// What the operator has configured beside.
+    pub options: Options,
     /// The custom bus of stage events.
     pub event_bus: String,
 }
@@ -103,12 +108,16 @@ pub async fn step<A: Act, C: Cloud, R: Records, B: Bus>(
 ) -> Result<Handled, StageError> {
     let mut outcome = Handled::Busy;
     for _ in 0..ROUNDS {
-        let stored = env.records.load(id).await?.ok_or_else(|| StageError::UnknownMigration(id.clone()))?;
+        let stored = load(env, id).await?;
+        let leased = stored.is_leased((env.clock)());
+        if stored.wish.is_some() && !leased {
+            answer(env, &stored, invocation).await?;
+            continue;
+        }
         if stored.record.stage() != Some(A::STAGE) {
             return Ok(if outcome == Handled::Acted { outcome } else { Handled::NotHere });
         }
-        let now = (env.clock)();
-        if stored.lease.as_ref().is_some_and(|lease| lease.until > now) {
+        if leased {
             env.records.poke(id).await?;
             // Whoever held the lease may have given it back before it could see the poke.
             let after = env.records.load(id).await?;
@@ -117,8 +126,7 @@ pub async fn step<A: Act, C: Cloud, R: Records, B: Bus>(
             }
             continue;
         }
-        let lease = Lease { holder: invocation.request_id.clone(), until: invocation.deadline + LEASE_MARGIN };
-        if !env.records.acquire(&stored, &lease).await? {
+        if !acquire(env, &stored, invocation).await? {
             continue;
         }
         let Some((poke, proceed)) = act_and_commit(env, stage, &stored, invocation).await? else {
@@ -136,6 +144,97 @@ pub async fn step<A: Act, C: Cloud, R: Records, B: Bus>(
     Ok(outcome)
 }
 
+async fn load<C, R: Records, B>(env: &Env<C, R, B>, id: &MigrationId) -> Result<Stored, StageError> {
+    env.records.load(id).await?.ok_or_else(|| StageError::UnknownMigration(id.clone()))
+}
+
+async fn acquire<C, R: Records, B>(
+    env: &Env<C, R, B>,
+    stored: &Stored,
+    invocation: &Invocation,
+) -> Result<bool, StageError> {
+    let lease = Lease { holder: invocation.request_id.clone(), until: invocation.deadline + LEASE_MARGIN };
+    Ok(env.records.acquire(stored, &lease).await?)
+}
+
+/// What came of a person's wish.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wished {
+    /// It was decided; the migration stands so.
+    Decided(Box<Record>),
+    /// Somebody acts on the migration right now; it is answered as soon as that is over.
+    Noted,
+    /// Another wish waits already.
+    AnotherWaits,
+}
+
+/// A person wants something of a migration. It is written down first, so that nothing that happens afterwards
+/// can lose it.
+pub async fn wish<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    id: &MigrationId,
+    wish: &Wish,
+    invocation: &Invocation,
+) -> Result<Wished, StageError> {
+    load(env, id).await?;
+    if !env.records.wish(id, wish, (env.clock)()).await? {
+        return Ok(Wished::AnotherWaits);
+    }
+    if !settle(env, id, invocation).await? {
+        return Ok(Wished::Noted);
+    }
+    Ok(Wished::Decided(Box::new(load(env, id).await?.record)))
+}
+
+/// Answers the wish that waits at a migration, if there is one; false when somebody else must do it.
+pub async fn settle<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    id: &MigrationId,
+    invocation: &Invocation,
+) -> Result<bool, StageError> {
+    for _ in 0..ROUNDS {
+        let stored = load(env, id).await?;
+        if stored.wish.is_none() {
+            return Ok(true);
+        }
+        if stored.is_leased((env.clock)()) {
+            return Ok(false);
+        }
+        answer(env, &stored, invocation).await?;
+    }
+    Ok(false)
+}
+
+/// Decides the wish of a row that nobody holds; does nothing when somebody was faster.
+async fn answer<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    stored: &Stored,
+    invocation: &Invocation,
+) -> Result<(), StageError> {
+    let Some(wish) = stored.wish.clone() else { return Ok(()) };
+    if !acquire(env, stored, invocation).await? {
+        return Ok(());
+    }
+    let before = &stored.record;
+    let now = (env.clock)();
+    // The lock first, and under the lease: should this invocation die here, the wish is still there, and
+    // whoever comes next finds the lock its own.
+    let free = !wish.revives(before.state)
+        || env.records.lock(&before.instance_id, &before.id).await?
+        || env.records.lock_holder(&before.instance_id).await?.as_ref() == Some(&before.id);
+    let (name, by) = (wish.name(), wish.by().to_owned());
+    let decision = if free {
+        decide(before, Event::Wished(wish), now)
+    } else {
+        exhibit(before, &format!("{name} by {by} was not done: another migration holds the instance"), Vec::new(), now)
+    };
+    tracing::info!(
+        migration_id = %before.id, instance_id = before.instance_id, request_id = invocation.request_id, wish = name, by,
+        before = ?before.state, after = ?decision.record.state, "answered a wish"
+    );
+    commit(env, stored, decision, invocation, true).await.map(drop)
+}
+
 /// Answers the count of pokes at the commit, and whether the stage wants to go on at once; None when the
 /// lease was lost.
 async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
@@ -147,44 +246,75 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     let before = &stored.record;
     let now = (env.clock)();
     let limit = time_to_act(invocation.deadline - now);
-    let mut job = Job {
-        cloud: &env.cloud,
-        record: before,
-        memo: before.memo.clone(),
-        now,
-        settings: &env.guest,
-        patience: limit / 2,
+    let mut job = Job::new(&env.cloud, before, now, &env.guest, &env.options, limit / 2);
+    let event = match halted(env, before).await? {
+        Some(event) => event,
+        None => match tokio::time::timeout(limit, stage.act(&mut job)).await {
+            Ok(Ok(event)) => event,
+            Ok(Err(fault)) => Event::Faulted(reported(&fault, before)),
+            Err(_) => {
+                let text = format!("no answer within {} s", limit.as_secs());
+                Event::Faulted(Cause::transient(Code::CloudCall, text))
+            }
+        },
     };
-    let seen = tokio::time::timeout(limit, stage.act(&mut job)).await;
     let mut record = before.clone();
     record.memo = std::mem::take(&mut job.memo);
-    let event = match seen {
-        Ok(Ok(event)) => event,
-        Ok(Err(fault)) => Event::Faulted(reported(&fault, before)),
-        Err(_) => {
-            let text = format!("no answer within {} s", limit.as_secs());
-            Event::Faulted(Cause::transient(Code::CloudCall, text))
-        }
-    };
+    record.changed = std::mem::take(&mut job.changed);
+    let exhibits = std::mem::take(&mut job.exhibits);
     let now = (env.clock)();
-    let Decision { record, effects } = decide(&record, event, now);
+    let kept = if exhibits.is_empty() {
+        Decision { record, effects: Vec::new() }
+    } else {
+        exhibit(&record, "evidence was kept", exhibits, now)
+    };
+    let mut decision = decide(&kept.record, event, now);
+    decision.effects.splice(0..0, kept.effects);
     tracing::info!(
-        migration_id = %record.id, instance_id = record.instance_id, stage = A::STAGE.name(),
-        request_id = invocation.request_id, before = ?before.state, after = ?record.state, note = record.note, "decided"
+        migration_id = %before.id, instance_id = before.instance_id, stage = A::STAGE.name(),
+        request_id = invocation.request_id, before = ?before.state, after = ?decision.record.state,
+        note = decision.record.note, "decided"
     );
-    let mut outbox = stored.outbox.clone();
-    outbox.extend(outgoing(&record, stored.version, effects, &env.event_bus, now));
-    let fresh = outbox.len() > stored.outbox.len();
-    let kept = if fresh { outbox.as_slice() } else { &[] };
-    let poke = env.records.commit(stored, &invocation.request_id, &record, kept, now + RESEND_AFTER).await?;
-    if poke.is_some() && fresh {
-        publish_or_keep(env, &record.id, stored.outbox_seq + 1, &outbox).await;
-    }
-    let proceed = record.stage() == Some(A::STAGE) && record.look_at.is_some_and(|at| at <= now);
+    let proceed = decision.record.stage() == Some(A::STAGE) && decision.record.look_at.is_some_and(|at| at <= now);
+    let poke = commit(env, stored, decision, invocation, false).await?;
     Ok(poke.map(|poke| (poke, proceed)))
 }
 
-fn reported(fault: &Fault, record: &migration::Record) -> Cause {
+/// Whether the batch was stopped; asked only before anything irreversible is done.
+async fn halted<C, R: Records, B>(env: &Env<C, R, B>, record: &Record) -> Result<Option<Event>, StageError> {
+    let early = matches!(record.stage(), Some(Stage::Precheck | Stage::Assess | Stage::Prepare | Stage::Snapshot));
+    let Some(batch) = record.batch.as_ref().filter(|batch| early && batch.stop_after_failures > 0) else {
+        return Ok(None);
+    };
+    let members = env.records.members(&batch.id).await?;
+    let failed = members.iter().filter(|member| member.outcome.is_some_and(migration::Outcome::is_failure)).count();
+    let failures = u32::try_from(failed).unwrap_or(u32::MAX);
+    Ok((failures >= batch.stop_after_failures).then_some(Event::Halted { failures }))
+}
+
+/// Stores a decision under the lease, and publishes what follows from it; None when the lease was lost.
+async fn commit<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    stored: &Stored,
+    decision: Decision,
+    invocation: &Invocation,
+    answered: bool,
+) -> Result<Option<i64>, StageError> {
+    let now = (env.clock)();
+    let Decision { record, effects } = decision;
+    let mut outbox = stored.outbox.clone();
+    outbox.extend(outgoing(&record, stored.version, effects, env, &invocation.request_id));
+    let fresh = outbox.len() > stored.outbox.len();
+    let kept = if fresh { outbox.as_slice() } else { &[] };
+    let form = Commit { holder: &invocation.request_id, outbox: kept, resend_at: now + RESEND_AFTER, answered };
+    let poke = env.records.commit(stored, &record, &form).await?;
+    if poke.is_some() && fresh {
+        publish_or_keep(env, &record.id, stored.outbox_seq + 1, &outbox).await;
+    }
+    Ok(poke)
+}
+
+fn reported(fault: &Fault, record: &Record) -> Cause {
     let cause = fault.cause();
     tracing::warn!(
         migration_id = %record.id, instance_id = record.instance_id, code = %cause.code,
@@ -201,24 +331,53 @@ fn time_to_act(left: Millis) -> Duration {
 }
 
 /// Effects in the form in which they are kept until they have left.
-pub(crate) fn outgoing(
-    record: &migration::Record,
+pub(crate) fn outgoing<C, R, B>(
+    record: &Record,
     version: i64,
     effects: Vec<Effect>,
-    event_bus: &str,
-    now: Millis,
+    env: &Env<C, R, B>,
+    request_id: &str,
 ) -> Vec<Outgoing> {
-    let form = |(number, effect)| {
+    let (event_bus, now) = (env.event_bus.as_str(), (env.clock)());
+    let mut outbox = Vec::new();
+    for (number, effect) in effects.into_iter().enumerate() {
         // The same decision gives the same ids: a duplicate can be told.
         let id = format!("{}-{version}-{number}", record.id);
         match effect {
-            Effect::Request(stage) => stored_event(&bus::stage_requested(event_bus, id, &record.id, stage, now)),
-            Effect::Announce(notice) => stored_event(&bus::notice(event_bus, id, record, notice, now)),
-            Effect::Note(step) => Outgoing::Step(step),
-            Effect::Release => Outgoing::Release { instance_id: record.instance_id.clone() },
+            Effect::Request(stage) => {
+                outbox.push(stored_event(&bus::stage_requested(event_bus, id, &record.id, stage, now)))
+            }
+            Effect::Note(mut step) => {
+                step.request_id = request_id.to_owned();
+                outbox.push(Outgoing::Step(step));
+            }
+            Effect::Release => outbox.push(Outgoing::Release { instance_id: record.instance_id.clone() }),
+            Effect::Announce(notice) => {
+                outbox.extend(remembered(record, notice, &id));
+                outbox.push(stored_event(&bus::notice(event_bus, id, record, notice, now)));
+            }
         }
-    };
-    effects.into_iter().enumerate().map(form).collect()
+    }
+    outbox
+}
+
+/// What is remembered beyond the migration itself: how its batch stands, and how long its stages take.
+fn remembered(record: &Record, notice: Notice, occasion: &str) -> Option<Outgoing> {
+    match notice {
+        Notice::Ended(outcome) => record.batch.as_ref().map(|batch| {
+            Outgoing::Member(Member {
+                batch_id: batch.id.clone(),
+                migration_id: record.id.clone(),
+                instance_id: record.instance_id.clone(),
+                outcome: Some(outcome),
+            })
+        }),
+        Notice::Entered(_) => record.timings.last().filter(|timing| timing.hop == record.hop).map(|timing| {
+            let path = timing_path(record, timing.stage);
+            Outgoing::Took { path, occasion: occasion.to_owned(), took: timing.took }
+        }),
+        Notice::Awaiting => None,
+    }
 }
 
 /// Sends an outbox. What does not leave now is sent by the sweep: the work itself is done.
@@ -246,6 +405,8 @@ pub async fn publish<C, R: Records, B: Bus>(
         match item {
             Outgoing::Step(step) => steps.push(step.clone()),
             Outgoing::Release { instance_id } => env.records.unlock(instance_id, id).await?,
+            Outgoing::Member(member) => env.records.put_member(member).await?,
+            Outgoing::Took { path, occasion, took } => env.records.put_timing(path, occasion, *took).await?,
             // What cannot be read was not written by us; it must not block what can.
             Outgoing::Event(value) => match parse_value(value.clone()) {
                 Ok(parsed) => events.extend(parsed),

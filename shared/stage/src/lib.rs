@@ -10,14 +10,17 @@ pub mod cloud;
 mod fault;
 mod handler;
 mod harness;
+pub mod media;
 pub mod open;
 pub mod records;
+pub mod release;
 pub mod route;
 pub mod settings;
+pub mod survey;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use act::{Act, Command, Job, Output};
 pub use fault::Fault;
 pub use handler::{connect, log_error, run, serve};
-pub use harness::{Env, Handled, Invocation, StageError, publish, step};
+pub use harness::{Env, Handled, Invocation, StageError, Wished, publish, settle, step, wish};

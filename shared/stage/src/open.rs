@@ -4,7 +4,7 @@ use migration::{Effect, MigrationId, Millis, Notice, Record, Stage, State, Step}
 
 use crate::bus::Bus;
 use crate::harness::{Env, RESEND_AFTER, StageError, outgoing, publish_or_keep};
-use crate::records::Records;
+use crate::records::{Member, Records};
 
 /// What came of opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub async fn open<C, R: Records, B: Bus>(
     env: &Env<C, R, B>,
     mut record: Record,
     now: Millis,
+    request_id: &str,
 ) -> Result<Opened, StageError> {
     if !env.records.lock(&record.instance_id, &record.id).await? {
         let Some(holder) = env.records.lock_holder(&record.instance_id).await? else {
@@ -32,6 +33,13 @@ pub async fn open<C, R: Records, B: Bus>(
         }
         record.id = holder;
     }
+    if let Some(batch) = &record.batch {
+        // Before the row: a member that was never opened is seen, an opened one that is no member is not.
+        let (batch_id, instance_id) = (batch.id.clone(), record.instance_id.clone());
+        env.records
+            .put_member(&Member { batch_id, migration_id: record.id.clone(), instance_id, outcome: None })
+            .await?;
+    }
     let step = Step {
         seq: 0,
         at: now,
@@ -39,11 +47,14 @@ pub async fn open<C, R: Records, B: Bus>(
         what: "opened".into(),
         cause: None,
         findings: Vec::new(),
+        actor: Some(record.opened_by.clone()).filter(|by| !by.is_empty()),
+        request_id: request_id.to_owned(),
+        exhibits: Vec::new(),
     };
     record.steps = 1;
     let effects =
         vec![Effect::Note(step), Effect::Request(Stage::Precheck), Effect::Announce(Notice::Entered(Stage::Precheck))];
-    let outbox = outgoing(&record, 0, effects, &env.event_bus, now);
+    let outbox = outgoing(&record, 0, effects, env, request_id);
     if !env.records.create(&record, &outbox, now + RESEND_AFTER).await? {
         return Ok(Opened::Already(record.id));
     }

@@ -5,14 +5,13 @@
 //! record: the lease, the outbox with its number, and the count of pokes. `version` guards the record and
 //! the lease, `outbox_seq` guards the outbox: sending it off does not disturb whoever holds the lease.
 
-use migration::{MigrationId, Millis, Record, SchemaError, Step};
+use migration::{MigrationId, Millis, Outcome, Record, SchemaError, Step, Wish};
 use openapi::eventbridge::CloudEvent;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tablestore::{
-    BatchWriteRow, Client, Comparator, Condition, DeleteRow, Error, Filter, GetRange, GetRow, Key, KeyType, PrimaryKey,
-    PutRow, Row, RowChange, TableMeta, UpdateRow,
-};
+use tablestore::{Error, KeyType, TableMeta};
+
+mod table;
 
 /// Table of migrations: key `migration_id`.
 pub const MIGRATIONS: &str = "migrations";
@@ -20,6 +19,10 @@ pub const MIGRATIONS: &str = "migrations";
 pub const HISTORY: &str = "history";
 /// Table of locks: key `instance_id`.
 pub const LOCKS: &str = "locks";
+/// Table of batches: key `batch_id`, `migration_id`.
+pub const BATCHES: &str = "batches";
+/// Table of how long stages took: key `path`, `occasion`.
+pub const TIMINGS: &str = "timings";
 
 /// The tables as they must be created.
 pub fn tables() -> Vec<TableMeta> {
@@ -27,6 +30,8 @@ pub fn tables() -> Vec<TableMeta> {
         TableMeta::new(MIGRATIONS, "migration_id", KeyType::String),
         TableMeta::new(HISTORY, "migration_id", KeyType::String).key("seq", KeyType::Integer),
         TableMeta::new(LOCKS, "instance_id", KeyType::String),
+        TableMeta::new(BATCHES, "batch_id", KeyType::String).key("migration_id", KeyType::String),
+        TableMeta::new(TIMINGS, "path", KeyType::String).key("occasion", KeyType::String),
     ]
 }
 
@@ -43,6 +48,37 @@ pub enum Outgoing {
         /// `i-…`
         instance_id: String,
     },
+    /// How a migration of a batch stands.
+    Member(Member),
+    /// How long a stage took.
+    Took {
+        /// Stage and hop, as [`timing_path`] writes them.
+        path: String,
+        /// Migration, run, hop and entry: the same occasion is told once.
+        occasion: String,
+        /// Milliseconds.
+        took: Millis,
+    },
+}
+
+/// A migration as its batch knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// `b-…`
+    pub batch_id: String,
+    /// The migration.
+    pub migration_id: MigrationId,
+    /// `i-…`
+    pub instance_id: String,
+    /// How it ended, once it has.
+    pub outcome: Option<Outcome>,
+}
+
+/// Under what the duration of the stage under way is remembered: the same hop in the same stage.
+pub fn timing_path(record: &Record, stage: migration::Stage) -> String {
+    let hop = record.current_hop().map_or_else(String::new, |hop| format!("{} > {}", hop.from, hop.to));
+    format!("{}: {hop}", stage.name())
 }
 
 /// Who may act on a migration.
@@ -69,6 +105,28 @@ pub struct Stored {
     pub outbox: Vec<Outgoing>,
     /// Counts outboxes.
     pub outbox_seq: i64,
+    /// What a person wants, until it is answered.
+    pub wish: Option<Wish>,
+}
+
+impl Stored {
+    /// Whether somebody may act on it now.
+    pub fn is_leased(&self, now: Millis) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.until > now)
+    }
+}
+
+/// What a commit stores beside the record.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit<'a> {
+    /// Who holds the lease.
+    pub holder: &'a str,
+    /// Everything that must still leave, older things first; empty when nothing new came.
+    pub outbox: &'a [Outgoing],
+    /// When the sweep sends the outbox.
+    pub resend_at: Millis,
+    /// The wish was answered.
+    pub answered: bool,
 }
 
 /// Why the records cannot be used.
@@ -118,14 +176,9 @@ pub trait Records {
     async fn acquire(&self, stored: &Stored, lease: &Lease) -> Result<bool, RecordsError>;
     /// Stores what was decided under the lease and gives the lease back; answers the count of pokes, or
     /// None when the lease was lost meanwhile. `stored` is the row as it was loaded before the lease.
-    async fn commit(
-        &self,
-        stored: &Stored,
-        holder: &str,
-        record: &Record,
-        outbox: &[Outgoing],
-        resend_at: Millis,
-    ) -> Result<Option<i64>, RecordsError>;
+    async fn commit(&self, stored: &Stored, record: &Record, commit: &Commit<'_>) -> Result<Option<i64>, RecordsError>;
+    /// Notes what a person wants, and tells whoever holds the lease; false when another wish waits already.
+    async fn wish(&self, id: &MigrationId, wish: &Wish, now: Millis) -> Result<bool, RecordsError>;
     /// Tells whoever holds the lease to look once more.
     async fn poke(&self, id: &MigrationId) -> Result<(), RecordsError>;
     /// The outbox number `seq` has left.
@@ -138,207 +191,24 @@ pub trait Records {
     async fn lock(&self, instance_id: &str, id: &MigrationId) -> Result<bool, RecordsError>;
     /// Lets go of the instance, if this migration holds it.
     async fn unlock(&self, instance_id: &str, id: &MigrationId) -> Result<(), RecordsError>;
+    /// A migration's history, in order.
+    async fn history(&self, id: &MigrationId) -> Result<Vec<Step>, RecordsError>;
+    /// Up to `limit` migrations from `start` on, in the order of their ids, and the id to go on from.
+    async fn page(
+        &self,
+        start: Option<&MigrationId>,
+        limit: u32,
+    ) -> Result<(Vec<Record>, Option<MigrationId>), RecordsError>;
+    /// Notes how a batch's migration stands; again is fine.
+    async fn put_member(&self, member: &Member) -> Result<(), RecordsError>;
+    /// A batch's migrations.
+    async fn members(&self, batch_id: &str) -> Result<Vec<Member>, RecordsError>;
+    /// Notes how long a stage took; again is fine.
+    async fn put_timing(&self, path: &str, occasion: &str, took: Millis) -> Result<(), RecordsError>;
+    /// How long the same took in the past, milliseconds: at most the 50 that come first.
+    async fn timings(&self, path: &str) -> Result<Vec<Millis>, RecordsError>;
     /// Every row that was to be looked at, or whose lease ended, or whose outbox was not sent, before `now`.
     async fn due(&self, now: Millis) -> Result<Vec<Due>, RecordsError>;
-}
-
-fn row_key(id: &MigrationId) -> PrimaryKey {
-    PrimaryKey::new("migration_id", id.as_str())
-}
-
-fn lock_key(instance_id: &str) -> PrimaryKey {
-    PrimaryKey::new("instance_id", instance_id)
-}
-
-fn outbox_json(outbox: &[Outgoing]) -> String {
-    // Events and steps hold only strings, numbers and maps with string keys: always representable.
-    serde_json::to_string(outbox).unwrap_or_default()
-}
-
-/// A write is repeated safely by the client only when it is marked so; a conditional one that was
-/// repeated after all fails its condition, and the caller looks again. So no mark is needed here.
-fn happened(result: Result<impl Sized, Error>) -> Result<bool, RecordsError> {
-    match result {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_condition_check_fail() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-impl Records for Client {
-    async fn load(&self, id: &MigrationId) -> Result<Option<Stored>, RecordsError> {
-        match self.get_row(&GetRow::new(MIGRATIONS, row_key(id))).await? {
-            None => Ok(None),
-            Some(row) => read(id, &row).map(Some),
-        }
-    }
-
-    async fn create(&self, record: &Record, outbox: &[Outgoing], resend_at: Millis) -> Result<bool, RecordsError> {
-        let mut put = PutRow::new(MIGRATIONS, row_key(&record.id))
-            .column("record", record.to_json())
-            .column("state", state_text(record))
-            .column("instance_id", record.instance_id.as_str())
-            .column("version", 1)
-            .column("poke", 0)
-            .column("outbox", outbox_json(outbox))
-            .column("outbox_seq", 1)
-            .column("resend_at", resend_at);
-        if let Some(at) = record.look_at {
-            put = put.column("look_at", at);
-        }
-        happened(self.put_row(&put.condition(Condition::expect_not_exist())).await)
-    }
-
-    async fn acquire(&self, stored: &Stored, lease: &Lease) -> Result<bool, RecordsError> {
-        let update = UpdateRow::new(MIGRATIONS, row_key(&stored.record.id))
-            .put("version", stored.version + 1)
-            .put("lease_holder", lease.holder.as_str())
-            .put("lease_until", lease.until)
-            .condition(Condition::expect_exist().and_column(Filter::equal("version", stored.version)));
-        happened(self.update_row(&update).await)
-    }
-
-    async fn commit(
-        &self,
-        stored: &Stored,
-        holder: &str,
-        record: &Record,
-        outbox: &[Outgoing],
-        resend_at: Millis,
-    ) -> Result<Option<i64>, RecordsError> {
-        let mine = Filter::equal("version", stored.version + 1).and(Filter::equal("lease_holder", holder));
-        let mut update = UpdateRow::new(MIGRATIONS, row_key(&record.id))
-            .put("record", record.to_json())
-            .put("state", state_text(record))
-            .put("version", stored.version + 2)
-            .delete("lease_holder")
-            .delete("lease_until")
-            .increment("poke", 0)
-            .return_incremented()
-            .condition(Condition::expect_exist().and_column(mine));
-        update = match record.look_at {
-            Some(at) => update.put("look_at", at),
-            None => update.delete("look_at"),
-        };
-        if !outbox.is_empty() {
-            update = update
-                .put("outbox", outbox_json(outbox))
-                .put("outbox_seq", stored.outbox_seq + 1)
-                .put("resend_at", resend_at);
-        }
-        match self.update_row(&update).await {
-            Ok(written) => Ok(written.row.and_then(|row| row.get_int("poke"))),
-            Err(error) if error.is_condition_check_fail() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn poke(&self, id: &MigrationId) -> Result<(), RecordsError> {
-        let update = UpdateRow::new(MIGRATIONS, row_key(id)).increment("poke", 1).condition(Condition::expect_exist());
-        happened(self.update_row(&update).await).map(drop)
-    }
-
-    async fn sent(&self, id: &MigrationId, seq: i64) -> Result<(), RecordsError> {
-        let update = UpdateRow::new(MIGRATIONS, row_key(id))
-            .delete("outbox")
-            .delete("resend_at")
-            .condition(Condition::expect_exist().and_column(Filter::equal("outbox_seq", seq)));
-        happened(self.update_row(&update).await).map(drop)
-    }
-
-    async fn write_history(&self, id: &MigrationId, steps: &[Step]) -> Result<(), RecordsError> {
-        // BatchWriteRow takes at most 200 rows.
-        for steps in steps.chunks(200) {
-            let rows = steps.iter().map(|step| {
-                let seq = i64::try_from(step.seq).unwrap_or(i64::MAX);
-                let key = row_key(id).and("seq", seq);
-                let json = serde_json::to_string(step).unwrap_or_default();
-                RowChange::Put(PutRow::new(HISTORY, key).column("step", json).column("at", step.at).idempotent())
-            });
-            for written in self.batch_write_row(&BatchWriteRow::new(rows.collect())).await? {
-                written.map_err(|error| RecordsError::BadRow {
-                    table: HISTORY,
-                    key: id.to_string(),
-                    problem: error.to_string(),
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn lock_holder(&self, instance_id: &str) -> Result<Option<MigrationId>, RecordsError> {
-        let Some(row) = self.get_row(&GetRow::new(LOCKS, lock_key(instance_id))).await? else { return Ok(None) };
-        let holder = row.get_str("migration_id").unwrap_or_default();
-        let bad = |error: migration::InvalidId| RecordsError::BadRow {
-            table: LOCKS,
-            key: instance_id.into(),
-            problem: error.to_string(),
-        };
-        holder.parse().map(Some).map_err(bad)
-    }
-
-    async fn lock(&self, instance_id: &str, id: &MigrationId) -> Result<bool, RecordsError> {
-        let put = PutRow::new(LOCKS, lock_key(instance_id))
-            .column("migration_id", id.as_str())
-            .condition(Condition::expect_not_exist());
-        happened(self.put_row(&put).await)
-    }
-
-    async fn unlock(&self, instance_id: &str, id: &MigrationId) -> Result<(), RecordsError> {
-        let mine = Condition::expect_exist().and_column(Filter::equal("migration_id", id.as_str()));
-        happened(self.delete_row(&DeleteRow::new(LOCKS, lock_key(instance_id)).condition(mine)).await).map(drop)
-    }
-
-    async fn due(&self, now: Millis) -> Result<Vec<Due>, RecordsError> {
-        let past = |column| Filter::compare(column, Comparator::LessEqual, now);
-        let filter = past("look_at").or(past("lease_until")).or(past("resend_at"));
-        let range = GetRange::forward(
-            MIGRATIONS,
-            PrimaryKey::new("migration_id", Key::Min),
-            PrimaryKey::new("migration_id", Key::Max),
-        )
-        .columns(["look_at", "lease_until", "resend_at"])
-        .filter(filter);
-        let mut due = Vec::new();
-        for row in self.get_range_all(range).await? {
-            let Some((_, Key::String(id))) = row.primary_key.0.first() else { continue };
-            let Ok(id) = id.parse() else { continue };
-            let passed = |column| row.get_int(column).is_some_and(|at| at <= now);
-            due.push(Due { id, outbox: passed("resend_at") });
-        }
-        Ok(due)
-    }
-}
-
-/// For people who look at the table.
-fn state_text(record: &Record) -> String {
-    match record.state {
-        migration::State::In(stage) => stage.name().to_owned(),
-        migration::State::Ended(outcome) => format!("{outcome:?}"),
-    }
-}
-
-fn read(id: &MigrationId, row: &Row) -> Result<Stored, RecordsError> {
-    let bad = |problem: String| RecordsError::BadRow { table: MIGRATIONS, key: id.to_string(), problem };
-    let number = |column: &str| row.get_int(column).ok_or_else(|| bad(format!("{column} is missing")));
-    let json = row.get_str("record").ok_or_else(|| bad("record is missing".into()))?;
-    let record = Record::from_json(json).map_err(|source| RecordsError::Schema { id: id.clone(), source })?;
-    let outbox = match row.get_str("outbox") {
-        None => Vec::new(),
-        Some(json) => serde_json::from_str(json).map_err(|error| bad(format!("outbox: {error}")))?,
-    };
-    let lease = match (row.get_str("lease_holder"), row.get_int("lease_until")) {
-        (Some(holder), Some(until)) => Some(Lease { holder: holder.to_owned(), until }),
-        _ => None,
-    };
-    Ok(Stored {
-        record,
-        version: number("version")?,
-        poke: number("poke")?,
-        lease,
-        outbox,
-        outbox_seq: number("outbox_seq")?,
-    })
 }
 
 /// The event in its stored form.

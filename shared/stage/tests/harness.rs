@@ -5,13 +5,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use migration::{Cause, Code, Event, Millis, Outcome, Stage, State};
+use migration::{BatchRef, Cause, Code, Event, Millis, Outcome, Stage, State, Wish};
 use openapi::eventbridge::CloudEvent;
 use stage::bus::STAGE_REQUESTED;
 use stage::cloud::Cloud;
-use stage::records::{Lease, Outgoing, Records};
-use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, record_in};
-use stage::{Act, Env, Fault, Handled, Invocation, Job, step};
+use stage::records::{Lease, Member, Outgoing, Records};
+use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, guest_settings, record_in};
+use stage::{Act, Env, Fault, Handled, Invocation, Job, Wished, settle, step, wish};
 
 thread_local! {
     static NOW: Cell<Millis> = const { Cell::new(1_000_000) };
@@ -34,7 +34,8 @@ fn world() -> World {
         records,
         bus: MemoryBus::default(),
         clock,
-        guest: guest::Settings { mirror: "http://mirror".into(), gpgcheck: true },
+        guest: guest_settings(),
+        options: Default::default(),
         event_bus: "osferry".into(),
     }
 }
@@ -83,7 +84,7 @@ async fn a_step_is_committed_published_and_its_outbox_cleared() {
     assert_eq!(stored.record.state, State::In(Stage::Assess));
     assert!(stored.lease.is_none() && stored.outbox.is_empty());
     assert_eq!(requested(&world.bus.events()), ["assess"]);
-    assert_eq!(world.records.history(&id).len(), 2);
+    assert_eq!(world.records.steps(&id).len(), 2);
     // The same event again: the migration is elsewhere.
     assert_eq!(step(&world, &stage, &id, &invocation("r-2")).await.unwrap(), Handled::NotHere);
     assert_eq!(stage.times.get(), 1);
@@ -154,7 +155,7 @@ async fn a_lease_that_was_lost_stores_nothing() {
             NOW.set(NOW.get() + 60_000);
             let other = acting(|_| Ok(Event::Prechecked(vec![])));
             assert_eq!(step(&*self.0, &other, &job.record.id, &invocation("r-2")).await.unwrap(), Handled::Acted);
-            Ok(Event::Cancel { by: "a ghost".into() })
+            Ok(Event::Prechecked(vec![]))
         }
     }
     assert_eq!(step(&*world, &Slow(world.clone()), &id, &invocation("r-1")).await.unwrap(), Handled::Fenced);
@@ -219,7 +220,7 @@ async fn what_was_not_published_stays_in_the_outbox_until_the_sweep() {
     stage::publish(&world, &id, stored.outbox_seq, &stored.outbox).await.unwrap();
     assert_eq!(requested(&world.bus.events()), ["assess"]);
     assert!(world.records.load(&id).await.unwrap().unwrap().outbox.is_empty());
-    assert_eq!(world.records.history(&id).len(), 2, "lines of history are not doubled");
+    assert_eq!(world.records.steps(&id).len(), 2, "lines of history are not doubled");
 }
 
 #[tokio::test]
@@ -285,16 +286,16 @@ async fn one_migration_of_an_instance_at_a_time() {
     let world = world();
     let first = record_in(Stage::Precheck);
     assert_eq!(
-        stage::open::open(&world, first.clone(), 0).await.unwrap(),
+        stage::open::open(&world, first.clone(), 0, "r").await.unwrap(),
         stage::open::Opened::Already(first.id.clone())
     );
     let other = world_without_rows();
-    let opened = stage::open::open(&other, first.clone(), 0).await.unwrap();
+    let opened = stage::open::open(&other, first.clone(), 0, "r").await.unwrap();
     assert_eq!(opened, stage::open::Opened::New(first.id.clone()));
     assert_eq!(requested(&other.bus.events()), ["precheck"]);
     let mut second = first.clone();
     second.id = migration::MigrationId::from_bytes([2; 10]);
-    assert_eq!(stage::open::open(&other, second, 0).await.unwrap(), stage::open::Opened::Already(first.id));
+    assert_eq!(stage::open::open(&other, second, 0, "r").await.unwrap(), stage::open::Opened::Already(first.id));
 }
 
 #[tokio::test]
@@ -302,7 +303,7 @@ async fn a_lock_without_a_record_is_completed() {
     let world = world_without_rows();
     let crashed = migration::MigrationId::from_bytes([5; 10]);
     assert!(world.records.lock("i-1", &crashed).await.unwrap());
-    let opened = stage::open::open(&world, record_in(Stage::Precheck), 0).await.unwrap();
+    let opened = stage::open::open(&world, record_in(Stage::Precheck), 0, "r").await.unwrap();
     assert_eq!(opened, stage::open::Opened::New(crashed.clone()));
     assert!(world.records.load(&crashed).await.unwrap().is_some());
 }
@@ -321,4 +322,159 @@ async fn a_fault_is_in_the_record_with_its_code() {
     assert!(record.note.contains("OSF-C001") && record.note.contains("i-1"), "{}", record.note);
     assert_eq!(record.state, State::In(Stage::Precheck));
     assert!(record.look_at.unwrap() > NOW.get());
+}
+
+fn cancel() -> Wish {
+    Wish::Cancel { by: "li".into() }
+}
+
+#[tokio::test]
+async fn a_wish_is_decided_at_once_when_nobody_acts() {
+    let world = world();
+    let id = record_in(Stage::Precheck).id;
+    let Wished::Decided(record) = wish(&world, &id, &cancel(), &invocation("r-li")).await.unwrap() else {
+        panic!("not decided")
+    };
+    assert_eq!((record.state, record.ending), (State::In(Stage::Cleanup), Some(Outcome::Cancelled)));
+    assert_eq!(requested(&world.bus.events()), ["cleanup"]);
+    let steps = world.records.steps(&id);
+    let last = steps.last().unwrap();
+    assert_eq!((last.actor.as_deref(), last.request_id.as_str()), (Some("li"), "r-li"));
+    assert_eq!(world.records.load(&id).await.unwrap().unwrap().wish, None);
+}
+
+#[tokio::test]
+async fn a_wish_waits_for_whoever_acts_and_is_answered_by_it() {
+    let world = Rc::new(world());
+    let id = record_in(Stage::Precheck).id;
+    struct Wishing(Rc<World>, RefCell<Vec<Wished>>);
+    impl Act for Wishing {
+        const STAGE: Stage = Stage::Precheck;
+
+        async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
+            for _ in 0..2 {
+                let wished = wish(&*self.0, &job.record.id, &cancel(), &invocation("r-li")).await.unwrap();
+                self.1.borrow_mut().push(wished);
+            }
+            Ok(waiting(60))
+        }
+    }
+    let stage = Wishing(world.clone(), RefCell::default());
+    assert_eq!(step(&*world, &stage, &id, &invocation("r-1")).await.unwrap(), Handled::Acted);
+    assert_eq!(*stage.1.borrow(), [Wished::Noted, Wished::AnotherWaits]);
+    let stored = world.records.load(&id).await.unwrap().unwrap();
+    assert_eq!((stored.record.ending, stored.wish), (Some(Outcome::Cancelled), None));
+}
+
+#[tokio::test]
+async fn a_wish_survives_every_crash_and_is_answered_once() {
+    for nth in 1..12 {
+        let world = world();
+        let id = record_in(Stage::Precheck).id;
+        world.records.fail(nth);
+        let first = wish(&world, &id, &cancel(), &invocation("r-li")).await;
+        let written = world.records.load(&id).await;
+        let written = match written {
+            Ok(stored) => stored.unwrap(),
+            Err(_) => world.records.load(&id).await.unwrap().unwrap(),
+        };
+        if written.wish.is_none() && written.record.ending.is_none() {
+            assert!(first.is_err(), "call {nth}: the person was told that it was noted");
+            continue;
+        }
+        NOW.set(NOW.get() + 100_000);
+        assert!(settle(&world, &id, &invocation("r-sweep")).await.unwrap(), "call {nth}");
+        let stored = world.records.load(&id).await.unwrap().unwrap();
+        assert_eq!(stored.record.ending, Some(Outcome::Cancelled), "call {nth}");
+        assert_eq!(stored.record.steps, 1, "call {nth}: decided once");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_needs_the_instance_for_itself() {
+    let world = world();
+    let mut over = record_in(Stage::Precheck);
+    (over.state, over.look_at) = (State::Ended(Outcome::Refused), None);
+    world.records.put(&over);
+    let other = migration::MigrationId::from_bytes([1; 10]);
+    assert!(world.records.lock("i-1", &other).await.unwrap());
+    let retry = Wish::Retry { by: "li".into() };
+    let Wished::Decided(record) = wish(&world, &over.id, &retry, &invocation("r")).await.unwrap() else {
+        panic!("not decided")
+    };
+    assert_eq!(record.state, over.state);
+    assert!(world.records.steps(&over.id)[0].what.contains("another migration holds the instance"));
+    world.records.unlock("i-1", &other).await.unwrap();
+    let Wished::Decided(record) = wish(&world, &over.id, &retry, &invocation("r")).await.unwrap() else {
+        panic!("not decided")
+    };
+    assert_eq!(record.state, State::In(Stage::Precheck));
+    assert_eq!(world.records.lock_holder("i-1").await.unwrap(), Some(over.id));
+}
+
+#[tokio::test]
+async fn a_batch_stops_after_as_many_failures_as_it_was_told() {
+    for (failures, ending) in [(1, None), (2, Some(Outcome::Cancelled))] {
+        let world = world();
+        let mut record = record_in(Stage::Precheck);
+        record.entered_at = 1_000_000;
+        record.batch = Some(BatchRef { id: "b-1".into(), stop_after_failures: 2 });
+        world.records.put(&record);
+        for (number, outcome) in [Outcome::Refused, Outcome::Succeeded, Outcome::RolledBack, Outcome::Failed]
+            .into_iter()
+            .take(2 + failures)
+            .enumerate()
+        {
+            let member = Member {
+                batch_id: "b-1".into(),
+                migration_id: migration::MigrationId::from_bytes([u8::try_from(number).unwrap(); 10]),
+                instance_id: "i-x".into(),
+                outcome: Some(outcome),
+            };
+            world.records.put_member(&member).await.unwrap();
+        }
+        let stage = acting(|_| Ok(waiting(60)));
+        step(&world, &stage, &record.id, &invocation("r-1")).await.unwrap();
+        let after = world.records.load(&record.id).await.unwrap().unwrap().record;
+        assert_eq!(after.ending, ending);
+        assert_eq!(stage.times.get(), u32::from(ending.is_none()), "a stopped batch does nothing more");
+    }
+}
+
+#[tokio::test]
+async fn evidence_durations_and_the_batch_are_remembered() {
+    struct Keeping;
+    impl Act for Keeping {
+        const STAGE: Stage = Stage::Precheck;
+
+        async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
+            job.keep("console", "login:");
+            Ok(Event::Prechecked(vec![]))
+        }
+    }
+    struct Ending;
+    impl Act for Ending {
+        const STAGE: Stage = Stage::Cleanup;
+
+        async fn act<C: Cloud>(&self, _job: &mut Job<'_, C>) -> Result<Event, Fault> {
+            Ok(Event::Cleaned)
+        }
+    }
+    let world = world();
+    let mut record = record_in(Stage::Precheck);
+    record.batch = Some(BatchRef { id: "b-1".into(), stop_after_failures: 0 });
+    record.entered_at = NOW.get() - 7_000;
+    world.records.put(&record);
+    step(&world, &Keeping, &record.id, &invocation("r-1")).await.unwrap();
+    let steps = world.records.steps(&record.id);
+    assert_eq!((steps[0].exhibits[0].name.as_str(), steps[0].exhibits[0].text.as_str()), ("console", "login:"));
+    let path = stage::records::timing_path(&record, Stage::Precheck);
+    assert_eq!(world.records.timings(&path).await.unwrap(), [7_000]);
+
+    let mut ending = record_in(Stage::Cleanup);
+    (ending.batch, ending.ending) = (record.batch, Some(Outcome::Failed));
+    world.records.put(&ending);
+    step(&world, &Ending, &ending.id, &invocation("r-2")).await.unwrap();
+    let members = world.records.members("b-1").await.unwrap();
+    assert_eq!((members.len(), members[0].outcome), (1, Some(Outcome::Failed)));
 }

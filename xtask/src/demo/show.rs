@@ -82,8 +82,8 @@ fn position(record: &Record) -> (u64, String) {
 fn share(stage: Stage) -> (u64, u64) {
     match stage {
         Stage::Precheck => (0, 5),
-        Stage::Assess => (5, 20),
-        Stage::Snapshot => (20, 30),
+        Stage::Assess | Stage::Prepare => (5, 20),
+        Stage::Snapshot | Stage::Clone => (20, 30),
         Stage::Migrate => (30, 85),
         Stage::Verify | Stage::Rollback => (85, 98),
         Stage::Cleanup => (98, 100),

@@ -7,6 +7,7 @@ use super::disks::device_of;
 use super::errors;
 use super::event::{self, new_id};
 use super::model::{Disk, DiskStatus, HistoryEvent, Instance, InstanceStatus, Outcome, Tags, Work};
+use super::network;
 use crate::seams::ServiceError;
 
 /// GiB of a new instance's disks.
@@ -31,6 +32,8 @@ pub struct NewInstance {
     pub tags: Tags,
     /// One data disk each, with the files of an image or empty.
     pub data_disks: Vec<Option<String>>,
+    /// `cloud_essd`, `cloud_efficiency`…
+    pub disk_category: String,
     /// `ecs.…`
     pub instance_type: String,
     /// Cores.
@@ -56,6 +59,7 @@ impl Default for NewInstance {
             os_type: "linux".into(),
             tags: Tags::new(),
             data_disks: Vec::new(),
+            disk_category: "cloud_essd".into(),
             instance_type: "ecs.g7.large".into(),
             cpu: 2,
             memory: 8192,
@@ -98,7 +102,7 @@ impl Ecs {
         let images = std::iter::once(Some(new.image_id.clone())).chain(new.data_disks.iter().cloned());
         let mut disks = Vec::new();
         for (n, image_id) in images.enumerate() {
-            let disk = self.new_disk(n, &id, image_id, &new.tags);
+            let disk = Disk { image_id, category: new.disk_category.clone(), ..self.new_disk(n, &id, &new.tags) };
             disks.push(disk.disk_id.clone());
             txn.put(&disk)?;
         }
@@ -118,6 +122,9 @@ impl Ecs {
             cpu: new.cpu,
             memory: new.memory,
             network_type: new.network_type,
+            v_switch_id: network::HOME.id.into(),
+            security_group_id: network::HOME_GROUP.into(),
+            zone: self.zone(),
             charge_type: new.charge_type,
             operation_locks: new.operation_locks,
             deletion_protection: false,
@@ -143,7 +150,8 @@ impl Ecs {
         Ok(id)
     }
 
-    fn new_disk(&self, n: usize, instance_id: &str, image_id: Option<String>, tags: &Tags) -> Disk {
+    /// A disk of a new instance, the system disk being the first.
+    pub(super) fn new_disk(&self, n: usize, instance_id: &str, tags: &Tags) -> Disk {
         Disk {
             disk_id: new_id("d-", self.now()),
             disk_name: String::new(),
@@ -153,9 +161,11 @@ impl Ecs {
             status: DiskStatus::InUse,
             instance_id: Some(instance_id.to_owned()),
             device: Some(device_of(n)),
+            zone: self.zone(),
             delete_with_instance: true,
+            delete_auto_snapshot: true,
             ever_attached: true,
-            image_id,
+            image_id: None,
             source_snapshot_id: None,
             snapshots: Vec::new(),
             creating_snapshot: None,
@@ -204,12 +214,18 @@ impl Ecs {
         if instance.status == InstanceStatus::Pending {
             return Err(errors::instance_status(403));
         }
+        self.begin_release(&mut txn, instance)?;
+        self.commit(txn)
+    }
+
+    /// Takes the instance down and releases it.
+    pub(super) fn begin_release(&self, txn: &mut Txn<'_>, instance: Instance) -> Result<(), ServiceError> {
+        let id = instance.instance_id.clone();
         if instance.status == InstanceStatus::Running {
             // Otherwise the watcher would see a crash.
             txn.put(&Instance { status: InstanceStatus::Stopping, ..instance })?;
         }
-        txn.job(id, self.now(), self.earliest_end(), Work::DeleteInstance { instance_id: id.to_owned() })?;
-        self.commit(txn)
+        txn.job(&id, self.now(), self.earliest_end(), Work::DeleteInstance { instance_id: id.clone() })
     }
 
     /// The guest is down and its disks are gone.
@@ -271,7 +287,7 @@ impl Ecs {
 }
 
 /// The name as a host name: letters, digits and hyphens; the instance's id when nothing is left.
-fn host_name(name: &str, id: &str) -> String {
+pub(super) fn host_name(name: &str, id: &str) -> String {
     let letters: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let name = letters.trim_matches('-');
     let name: String = name.chars().take(60).collect();

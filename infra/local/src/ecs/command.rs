@@ -9,7 +9,7 @@ use super::db::Txn;
 use super::event;
 use super::machine::end_job;
 use super::model::{Instance, InstanceStatus, Invocation, InvokeResult, InvokeStatus, Job, Work};
-use crate::seams::{CommandState, GuestCommand, HypervisorError, ServiceError};
+use crate::seams::{CommandState, GuestCommand, GuestShell, HypervisorError, ServiceError};
 
 /// A command that is not delivered by then is Aborted (ECS API reference, InvocationStatus).
 const DELIVERY_DEADLINE_MS: i64 = 60_000;
@@ -118,6 +118,11 @@ impl Ecs {
         if reachable {
             let command = GuestCommand {
                 invoke_id: result.invoke_id.clone(),
+                shell: if invocation.kind == "RunPowerShellScript" {
+                    GuestShell::PowerShell
+                } else {
+                    GuestShell::Posix
+                },
                 script: self.script_for(invocation, id)?,
                 timeout_secs: invocation.timeout,
                 working_dir: invocation.working_dir.clone(),

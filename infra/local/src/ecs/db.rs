@@ -18,6 +18,8 @@ pub enum Table {
     Instances,
     Disks,
     Snapshots,
+    SnapshotGroups,
+    Images,
     Invocations,
     Results,
     Tokens,
@@ -28,10 +30,12 @@ pub enum Table {
 
 impl Table {
     /// Every table with the name of its space, in the order of the enum.
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 11] = [
         "ecs_instances",
         "ecs_disks",
         "ecs_snapshots",
+        "ecs_snapshot_groups",
+        "ecs_images",
         "ecs_invocations",
         "ecs_results",
         "ecs_tokens",

@@ -9,6 +9,7 @@ use super::event::{self, minute, new_id};
 use super::instances::tags_view;
 use super::list::{Limits, list};
 use super::model::{Disk, DiskStatus, Instance, InstanceStatus, Snapshot, SnapshotStatus, Work};
+use super::network;
 use super::params::{Params, has_tags, is_text};
 use super::power::unlocked;
 use crate::seams::ServiceError;
@@ -16,7 +17,12 @@ use crate::seams::ServiceError;
 /// Of DescribeDisks.
 const LIMITS: Limits = Limits { least: 10, most: 500, usual: 10 };
 /// System disk and 16 data disks.
-const MAX_DISKS: usize = 17;
+pub(super) const MAX_DISKS: usize = 17;
+/// GiB of one disk.
+const LARGEST_GIB: u64 = 32_768;
+/// Of cloud disks.
+pub(super) const CATEGORIES: [&str; 6] =
+    ["cloud", "cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud_auto", "cloud_essd_entry"];
 
 impl Ecs {
     /// DescribeDisks.
@@ -40,6 +46,7 @@ impl Ecs {
                 && params.get("InstanceId").is_none_or(|id| disk.instance_id.as_deref() == Some(id))
                 && params.get("SnapshotId").is_none_or(|id| disk.source_snapshot_id.as_deref() == Some(id))
                 && params.get("DiskName").is_none_or(|name| name == disk.disk_name)
+                && params.get("ZoneId").is_none_or(|zone| zone == disk.zone)
                 && has_tags(&disk.tags, &tags)
         })?;
         Ok(page.answer("Disks", "Disk", |disk| self.disk_view(disk)))
@@ -57,7 +64,7 @@ impl Ecs {
             "DiskName": disk.disk_name,
             "Description": "",
             "RegionId": self.config.region,
-            "ZoneId": self.zone(),
+            "ZoneId": disk.zone,
             "Type": kind(disk.system),
             "Status": disk.status.as_str(),
             "InstanceId": instance,
@@ -70,7 +77,7 @@ impl Ecs {
             "KMSKeyId": "",
             "Portable": !disk.system,
             "DeleteWithInstance": disk.delete_with_instance,
-            "DeleteAutoSnapshot": true,
+            "DeleteAutoSnapshot": disk.delete_auto_snapshot,
             "EnableAutoSnapshot": true,
             "ImageId": disk.image_id.clone().unwrap_or_default(),
             "SourceSnapshotId": disk.source_snapshot_id.clone().unwrap_or_default(),
@@ -135,14 +142,24 @@ impl Ecs {
     /// CreateDisk: an empty data disk, or one with what a snapshot holds.
     pub(super) fn create_disk(&self, params: Params<'_>) -> Result<Value, ServiceError> {
         params.region(&self.config.region, true)?;
-        params.required("ZoneId")?;
+        let zone = params.required("ZoneId")?;
+        if !network::zones(&self.config.region).iter().any(|known| known == zone) {
+            return Err(errors::no_zone());
+        }
         let size = params.number("Size")?;
+        if size.is_some_and(|gib| gib > LARGEST_GIB) {
+            return Err(errors::size("Size"));
+        }
         let snapshot_id = params.get("SnapshotId");
         if size.is_none() && snapshot_id.is_none() {
             return Err(errors::missing("Size"));
         }
         if params.get("DiskName").is_some_and(|name| !is_text(name, 128)) {
             return Err(errors::malformed("DiskName"));
+        }
+        let category = params.get("DiskCategory").unwrap_or("cloud");
+        if !CATEGORIES.contains(&category) {
+            return Err(errors::size("DataDiskCategory"));
         }
         let tags = params.tags()?;
         let mut txn = self.db.begin();
@@ -163,11 +180,13 @@ impl Ecs {
                 disk_name: params.get("DiskName").unwrap_or_default().into(),
                 system: false,
                 size: size.map_or(least_size, |size| u32::try_from(size).unwrap_or(u32::MAX).max(least_size)),
-                category: params.get("DiskCategory").unwrap_or("cloud_essd").into(),
+                category: category.into(),
                 status: DiskStatus::Creating,
                 instance_id: None,
                 device: None,
+                zone: zone.to_owned(),
                 delete_with_instance: false,
+                delete_auto_snapshot: true,
                 ever_attached: false,
                 image_id: None,
                 source_snapshot_id: snapshot_id.map(str::to_owned),
@@ -195,7 +214,7 @@ impl Ecs {
         self.forget_disk(txn, &disk)
     }
 
-    /// AttachDisk: a data disk to an instance. The guest sees it from its next start on.
+    /// AttachDisk: a data disk to an instance of its zone. A guest that runs sees it at once.
     pub(super) fn attach_disk(&self, params: Params<'_>) -> Result<Value, ServiceError> {
         let instance_id = params.required("InstanceId")?;
         let disk_id = params.required("DiskId")?;
@@ -211,6 +230,9 @@ impl Ecs {
         }
         if !Self::is_settled(instance.status) {
             return Err(errors::instance_status(403));
+        }
+        if disk.zone != instance.zone {
+            return Err(errors::not_one_zone());
         }
         if instance.disks.len() >= MAX_DISKS {
             return Err(errors::too_many_disks());
@@ -236,13 +258,30 @@ impl Ecs {
         Ok((0..=MAX_DISKS).map(device_of).find(|device| !used.contains(device)).unwrap_or_default())
     }
 
-    /// The disk is attached.
-    pub(super) fn disk_attached(&self, txn: &mut Txn<'_>, id: &str) -> Result<(), ServiceError> {
+    /// The disk is attached (or could not be, and is as before).
+    pub(super) fn disk_attached(&self, txn: &mut Txn<'_>, id: &str, ok: bool) -> Result<(), ServiceError> {
         let Some(mut disk) = txn.get::<Disk>(id)? else { return Ok(()) };
-        disk.status = DiskStatus::InUse;
-        disk.ever_attached = true;
-        txn.put(&disk)?;
-        txn.publish(event::disk_operation(&self.config, self.now(), id, "AttachDisk"))
+        if ok {
+            disk.status = DiskStatus::InUse;
+            disk.ever_attached = true;
+            txn.put(&disk)?;
+        } else {
+            self.unplug(txn, disk)?;
+        }
+        txn.publish(event::disk_operation(&self.config, self.now(), id, "AttachDisk", ok))
+    }
+
+    /// The disk is attached to nothing.
+    fn unplug(&self, txn: &mut Txn<'_>, mut disk: Disk) -> Result<(), ServiceError> {
+        let attached_to = disk.instance_id.take();
+        if let Some(mut instance) = attached_to.map(|id| txn.get::<Instance>(&id)).transpose()?.flatten() {
+            instance.disks.retain(|attached| *attached != disk.disk_id);
+            txn.put(&instance)?;
+        }
+        disk.device = None;
+        disk.delete_with_instance = false;
+        disk.status = DiskStatus::Available;
+        txn.put(&disk)
     }
 
     /// DetachDisk: a data disk from its instance.
@@ -274,19 +313,47 @@ impl Ecs {
         Ok(json!({}))
     }
 
-    /// The disk is attached to nothing.
-    pub(super) fn disk_detached(&self, txn: &mut Txn<'_>, id: &str) -> Result<(), ServiceError> {
+    /// The disk is detached (or could not be, and is as before).
+    pub(super) fn disk_detached(&self, txn: &mut Txn<'_>, id: &str, ok: bool) -> Result<(), ServiceError> {
         let Some(mut disk) = txn.get::<Disk>(id)? else { return Ok(()) };
-        let attached_to = disk.instance_id.take();
-        if let Some(mut instance) = attached_to.map(|id| txn.get::<Instance>(&id)).transpose()?.flatten() {
-            instance.disks.retain(|attached| attached != id);
-            txn.put(&instance)?;
+        if ok {
+            self.unplug(txn, disk)?;
+        } else {
+            disk.status = DiskStatus::InUse;
+            txn.put(&disk)?;
         }
-        disk.device = None;
-        disk.delete_with_instance = false;
-        disk.status = DiskStatus::Available;
-        txn.put(&disk)?;
-        txn.publish(event::disk_operation(&self.config, self.now(), id, "DetachDisk"))
+        txn.publish(event::disk_operation(&self.config, self.now(), id, "DetachDisk", ok))
+    }
+
+    /// ModifyDiskAttribute: the name, and what goes with the disk or its instance.
+    pub(super) fn modify_disk_attribute(&self, params: Params<'_>) -> Result<Value, ServiceError> {
+        params.region(&self.config.region, true)?;
+        let mut ids = params.repeated("DiskIds");
+        ids.extend(params.get("DiskId"));
+        if ids.is_empty() {
+            return Err(errors::missing("DiskId"));
+        }
+        let name = params.get("DiskName");
+        if name.is_some_and(|name| !is_text(name, 128)) {
+            return Err(errors::malformed("DiskName"));
+        }
+        let with_instance = params.optional_flag("DeleteWithInstance")?;
+        let auto_snapshot = params.optional_flag("DeleteAutoSnapshot")?;
+        if name.is_none() && with_instance.is_none() && auto_snapshot.is_none() {
+            return Err(errors::nothing_to_modify());
+        }
+        let mut txn = self.db.begin();
+        for id in ids {
+            let mut disk = disk_of(&txn, id)?;
+            if let Some(name) = name {
+                disk.disk_name = name.to_owned();
+            }
+            disk.delete_with_instance = with_instance.unwrap_or(disk.delete_with_instance);
+            disk.delete_auto_snapshot = auto_snapshot.unwrap_or(disk.delete_auto_snapshot);
+            txn.put(&disk)?;
+        }
+        self.commit(txn)?;
+        Ok(json!({}))
     }
 
     /// DeleteDisk: an Available one; an unknown one is fine.

@@ -93,6 +93,31 @@ pub fn snapshot_created_disk() -> ServiceError {
     error(403, "SnapshotCreatedDisk", "The snapshot has been used to create a disk.")
 }
 
+pub fn snapshot_created_image() -> ServiceError {
+    error(403, "SnapshotCreatedImage", "The snapshot has been used to create an image.")
+}
+
+pub fn conflicting(one: &str, other: &str) -> ServiceError {
+    error(400, "InvalidParameter.Conflict", format!("The parameters {one} and {other} cannot be used together."))
+}
+
+pub fn group_description() -> ServiceError {
+    error(404, "InvalidDescription.Malformed", "The specified description is wrongly formed.")
+}
+
+pub fn group_status() -> ServiceError {
+    error(403, "InvalidStatus.ValueNotSupported", "The specified status is not supported.")
+}
+
+pub fn disk_category() -> ServiceError {
+    let message = "The operation is not supported to the specified disk due to its disk category";
+    error(400, "DiskCategory.OperationNotSupported", message)
+}
+
+pub fn disks_not_supported() -> ServiceError {
+    error(403, "DiskId.ValueNotSupported", "The specified parameter diskid is not supported.")
+}
+
 pub fn conflict() -> ServiceError {
     error(403, "Operation.Conflict", "The operation may conflicts with others.")
 }
@@ -141,9 +166,91 @@ pub fn too_many_disks() -> ServiceError {
     error(403, "InstanceDiskLimitExceeded", "The amount of the disk on instance in question reach its limits.")
 }
 
-pub fn token_mismatch(status: u16) -> ServiceError {
+/// ECS API reference, error tables: Cloud Assistant and groups say 403, images have a code of their own.
+pub fn token_mismatch(action: &str) -> ServiceError {
     let message = "The specified parameter has changed while using an already used clientToken.";
-    error(status, "IdempotentParameterMismatch", message)
+    match action {
+        "CreateImage" => error(403, "InvalidParamter.Conflict", message),
+        "RunCommand" | "CreateSnapshotGroup" => error(403, "IdempotentParameterMismatch", message),
+        _ => error(400, "IdempotentParameterMismatch", message),
+    }
+}
+
+pub fn no_zone() -> ServiceError {
+    error(404, "InvalidZoneId.NotFound", "The specified zone does not exist.")
+}
+
+pub fn not_one_zone() -> ServiceError {
+    error(403, "ResourcesNotInSameZone", "The specified instance and disk are not in the same zone.")
+}
+
+pub fn no_v_switch() -> ServiceError {
+    error(404, "InvalidVSwitchId.NotFound", "Specified virtual switch does not exist.")
+}
+
+pub fn no_security_group() -> ServiceError {
+    error(400, "InvalidSecurityGroupId.NotFound", "The SecurityGroupId provided does not exist in our records.")
+}
+
+pub fn not_one_vpc() -> ServiceError {
+    error(400, "InvalidParameter.Mismatch", "Specified security group and virtual switch are not in the same VPC.")
+}
+
+pub fn not_its_zone() -> ServiceError {
+    error(400, "InvalidParameter.Mismatch", "Specified virtual switch is not in the specified zone.")
+}
+
+pub fn instance_type() -> ServiceError {
+    let message = "The specified InstanceType beyond the permitted range.";
+    error(400, "InvalidInstanceType.ValueNotSupported", message)
+}
+
+pub fn no_image() -> ServiceError {
+    error(404, "InvalidImageId.NotFound", "The specified ImageId does not exist.")
+}
+
+pub fn image_not_valid() -> ServiceError {
+    error(403, "OperationDenied.ImageNotValid", "The specified Image is disabled or is deleted.")
+}
+
+pub fn image_name_taken() -> ServiceError {
+    error(400, "InvalidImageName.Duplicated", "The specified Image name has already bean used.")
+}
+
+pub fn image_without_disks() -> ServiceError {
+    let message = "The input parameter SnapshotId or InstanceId or DiskDeviceMapping that is mandatory for processing \
+                   this request is not supplied.";
+    error(400, "MissingParameter", message)
+}
+
+pub fn not_one_system_disk() -> ServiceError {
+    let message = "The specified parameter DiskDeviceMapping.n.SnapshotId does not contain system disk snapshot, or \
+                   contains two or more.";
+    error(400, "OperationDenied", message)
+}
+
+pub fn image_in_use() -> ServiceError {
+    error(403, "ImageUsingByInstance", "The specified image has been used to create instances.")
+}
+
+pub fn size(what: &str) -> ServiceError {
+    error(400, format!("Invalid{what}.ValueNotSupported"), format!("The specified parameter {what} is not valid."))
+}
+
+pub fn initializing() -> ServiceError {
+    let message = "The specified instance status does not support this operation.";
+    error(403, "IncorrectInstanceStatus.Initializing", message)
+}
+
+pub fn charge_type() -> ServiceError {
+    let message = "The operation is not permitted due to charge type of the instance.";
+    error(403, "ChargeTypeViolation", message)
+}
+
+/// GetInstanceConsoleOutput.
+pub fn no_console(code: &str) -> ServiceError {
+    let status = if code == "InvalidParameter" { 404 } else { 405 };
+    error(status, code, "The console output of this instance cannot be queried.")
 }
 
 pub fn no_command_instance(id: &str) -> ServiceError {

@@ -64,8 +64,9 @@ pub fn snapshot_completed(config: &Config, now: i64, snapshot: &Snapshot) -> Val
 }
 
 /// `ecs:Disk:DiskOperationCompleted`; `operation` is AttachDisk or DetachDisk.
-pub fn disk_operation(config: &Config, now: i64, disk_id: &str, operation: &str) -> Value {
-    let data = json!({ "diskId": disk_id, "operation": operation, "result": "accomplished" });
+pub fn disk_operation(config: &Config, now: i64, disk_id: &str, operation: &str, ok: bool) -> Value {
+    let result = if ok { "accomplished" } else { "failed" };
+    let data = json!({ "diskId": disk_id, "operation": operation, "result": result });
     envelope(config, now, "ecs:Disk:DiskOperationCompleted", disk_id, data)
 }
 

@@ -7,6 +7,7 @@ use super::errors;
 use super::event::{minute, second};
 use super::list::{Limits, list};
 use super::model::{HistoryEvent, Instance, InstanceStatus, Tags};
+use super::network;
 use super::params::{Params, has_tags, is_text, matches_wildcard};
 use crate::seams::ServiceError;
 
@@ -38,7 +39,9 @@ impl Ecs {
                 && exact("InstanceType", &instance.instance_type)
                 && exact("InstanceNetworkType", &instance.network_type)
                 && exact("InstanceChargeType", &instance.charge_type)
-                && exact("ZoneId", &self.zone())
+                && exact("ZoneId", &instance.zone)
+                && exact("VSwitchId", &instance.v_switch_id)
+                && exact("SecurityGroupId", &instance.security_group_id)
                 && params.get("InstanceName").is_none_or(|name| matches_wildcard(name, &instance.instance_name))
                 && has_tags(&instance.tags, &tags)
                 && created(instance.created)
@@ -55,7 +58,7 @@ impl Ecs {
             "HostName": instance.host_name,
             "Description": instance.description,
             "RegionId": self.config.region,
-            "ZoneId": self.zone(),
+            "ZoneId": instance.zone,
             "OSName": instance.os_name,
             "OSNameEn": instance.os_name_en,
             "OSType": instance.os_type,
@@ -79,10 +82,10 @@ impl Ecs {
             "DeviceAvailable": true,
             "SerialNumber": instance.instance_id.trim_start_matches("i-"),
             "KeyPairName": "",
-            "SecurityGroupIds": { "SecurityGroupId": ["sg-local"] },
+            "SecurityGroupIds": { "SecurityGroupId": [instance.security_group_id] },
             "VpcAttributes": {
-                "VpcId": if vpc { "vpc-local" } else { "" },
-                "VSwitchId": if vpc { "vsw-local" } else { "" },
+                "VpcId": if vpc { network::vpc_of(&instance.v_switch_id) } else { "" },
+                "VSwitchId": if vpc { instance.v_switch_id.as_str() } else { "" },
                 "NatIpAddress": "",
                 "PrivateIpAddress": { "IpAddress": if vpc { json!(["127.0.0.1"]) } else { json!([]) } },
             },
@@ -181,7 +184,7 @@ impl Ecs {
         }))
     }
 
-    /// The one zone.
+    /// The zone of the instances' own network.
     pub(super) fn zone(&self) -> String {
         format!("{}-a", self.config.region)
     }

@@ -74,6 +74,10 @@ impl Ecs {
                 None => Ok(()),
                 Some(snapshot) => return Ok(outcome_of(self.copy_disk(&snapshot)?)),
             },
+            Work::CreateSnapshotGroup { group_id } => {
+                let (copies, frozen) = self.group_copies(group_id)?;
+                return Ok(outcome_of(machine.create_snapshots(&copies, frozen.as_deref())));
+            }
             Work::ResetDisk { disk_id, snapshot_id } => machine.reset_disk(disk_id, snapshot_id),
             Work::CreateDisk { disk_id } => match self.db.get::<Disk>(disk_id)? {
                 None => Ok(()),
@@ -81,8 +85,10 @@ impl Ecs {
             },
             Work::DropDisk { disk_id } => machine.delete_disk(disk_id),
             Work::DropSnapshot { snapshot_id } => machine.delete_snapshot(snapshot_id),
-            // A guest sees what is attached to it from its next start on.
-            Work::AttachDisk { .. } | Work::DetachDisk { .. } | Work::ExpireSnapshot { .. } => Ok(()),
+            Work::AttachDisk { disk_id } => self.plug(disk_id, true)?,
+            Work::DetachDisk { disk_id } => self.plug(disk_id, false)?,
+            // An image is its snapshots.
+            Work::CreateImage { .. } | Work::ExpireSnapshot { .. } => Ok(()),
             Work::Command { .. } | Work::FirstHeartbeat { .. } => Ok(()),
         };
         Ok(outcome_of(done.map(|()| 0)))
@@ -100,11 +106,13 @@ impl Ecs {
             Work::Stop { instance_id, reboot, .. } => self.instance_stopped(txn_ref, instance_id, *reboot)?,
             Work::DeleteInstance { instance_id } => self.instance_deleted(txn_ref, instance_id)?,
             Work::CreateSnapshot { snapshot_id } => self.snapshot_taken(txn_ref, snapshot_id, outcome)?,
+            Work::CreateSnapshotGroup { group_id } => self.group_taken(txn_ref, group_id, outcome)?,
+            Work::CreateImage { image_id } => self.image_created(txn_ref, image_id)?,
             Work::ExpireSnapshot { snapshot_id } => self.snapshot_expired(txn_ref, snapshot_id)?,
             Work::ResetDisk { disk_id, .. } => self.disk_reset(txn_ref, disk_id)?,
             Work::CreateDisk { disk_id } => self.disk_created(txn_ref, disk_id, ok)?,
-            Work::AttachDisk { disk_id } => self.disk_attached(txn_ref, disk_id)?,
-            Work::DetachDisk { disk_id } => self.disk_detached(txn_ref, disk_id)?,
+            Work::AttachDisk { disk_id } => self.disk_attached(txn_ref, disk_id, ok)?,
+            Work::DetachDisk { disk_id } => self.disk_detached(txn_ref, disk_id, ok)?,
             Work::DropDisk { .. } | Work::DropSnapshot { .. } => {}
             Work::Command { .. } | Work::FirstHeartbeat { .. } => {}
         }
@@ -134,11 +142,23 @@ impl Ecs {
     }
 
     fn make_disk(&self, disk: &Disk) -> Result<(), HypervisorError> {
-        self.hypervisor.create_disk(&disk.disk_id, disk.image_id.as_deref())?;
-        match &disk.source_snapshot_id {
-            Some(snapshot_id) => self.hypervisor.reset_disk(&disk.disk_id, snapshot_id),
-            None => Ok(()),
-        }
+        let Some(snapshot_id) = &disk.source_snapshot_id else {
+            return self.hypervisor.create_disk(&disk.disk_id, disk.image_id.as_deref());
+        };
+        self.hypervisor.create_disk(&disk.disk_id, None)?;
+        self.hypervisor.reset_disk(&disk.disk_id, snapshot_id)
+    }
+
+    /// A running guest sees the disk, or sees it no more.
+    fn plug(&self, disk_id: &str, into: bool) -> Result<Result<(), HypervisorError>, ServiceError> {
+        let Some(Disk { disk_id, instance_id: Some(instance), device: Some(device), .. }) = self.db.get(disk_id)?
+        else {
+            return Ok(Ok(()));
+        };
+        Ok(match into {
+            true => self.hypervisor.attach_disk(&instance, &AttachedDisk { disk_id, device }),
+            false => self.hypervisor.detach_disk(&instance, &disk_id),
+        })
     }
 
     fn release_disks(&self, instance_id: &str) -> Result<Result<(), HypervisorError>, ServiceError> {

@@ -12,13 +12,17 @@ mod db;
 mod disks;
 mod errors;
 mod event;
+mod groups;
+mod images;
 mod instances;
 mod list;
 mod machine;
 mod model;
+mod network;
 mod params;
 mod power;
 mod queue;
+mod run;
 mod snapshots;
 mod tags;
 
@@ -199,6 +203,9 @@ impl Ecs {
             "DescribeInstanceAttribute" => self.describe_instance_attribute(params),
             "ModifyInstanceAttribute" => self.modify_instance_attribute(params),
             "DescribeInstanceHistoryEvents" => self.describe_instance_history_events(params),
+            "RunInstances" => self.run_instances(params),
+            "DeleteInstance" => self.release_instance(params),
+            "GetInstanceConsoleOutput" => self.get_instance_console_output(params),
             "StartInstance" => self.start_instance(params),
             "StopInstance" => self.stop_instance(params),
             "RebootInstance" => self.reboot_instance(params),
@@ -207,11 +214,18 @@ impl Ecs {
             "AttachDisk" => self.attach_disk(params),
             "DetachDisk" => self.detach_disk(params),
             "DeleteDisk" => self.delete_disk(params),
+            "ModifyDiskAttribute" => self.modify_disk_attribute(params),
             "ResetDisk" => self.reset_disk(params),
             "CreateSnapshot" => self.create_snapshot(params),
             "DescribeSnapshots" => self.describe_snapshots(params),
             "DeleteSnapshot" => self.delete_snapshot(params),
             "ModifySnapshotAttribute" => self.modify_snapshot_attribute(params),
+            "CreateSnapshotGroup" => self.create_snapshot_group(params),
+            "DescribeSnapshotGroups" => self.describe_snapshot_groups(params),
+            "DeleteSnapshotGroup" => self.delete_snapshot_group(params),
+            "CreateImage" => self.create_image(params),
+            "DescribeImages" => self.describe_images(params),
+            "DeleteImage" => self.delete_image(params),
             "RunCommand" => self.run_command(params),
             "StopInvocation" => self.stop_invocation(params),
             "DescribeInvocations" => self.describe_invocations(params),
@@ -294,9 +308,7 @@ impl Ecs {
         if let Some(seen) = txn.get::<ClientToken>(&key)?
             && self.now() - seen.used < TOKEN_LIFETIME_MS
         {
-            // Cloud Assistant says 403, the others 400.
-            let status = if action == "RunCommand" { 403 } else { 400 };
-            return if seen.fingerprint == fingerprint { Ok(seen.answer) } else { Err(errors::token_mismatch(status)) };
+            return if seen.fingerprint == fingerprint { Ok(seen.answer) } else { Err(errors::token_mismatch(action)) };
         }
         let answer = make(txn)?;
         txn.put(&ClientToken { key, fingerprint, answer: answer.clone(), used: self.now() })?;

@@ -9,7 +9,7 @@ use super::errors;
 use super::event::{self, new_id, second};
 use super::instances::tags_view;
 use super::list::{Limits, list};
-use super::model::{Disk, DiskStatus, Outcome, Snapshot, SnapshotStatus, Work};
+use super::model::{Disk, DiskStatus, Instance, Outcome, Snapshot, SnapshotStatus, SystemName, Tags, Work};
 use super::params::{Params, has_tags, is_text};
 use super::power::unlocked;
 use crate::seams::ServiceError;
@@ -40,21 +40,11 @@ impl Ecs {
         let answer = self.once(&mut txn, "CreateSnapshot", params, |txn| {
             let mut disk = self.disk_to_copy(txn, disk_id)?;
             let snapshot = Snapshot {
-                snapshot_id: new_id("s-", self.now()),
                 snapshot_name: name.to_owned(),
                 description: description.to_owned(),
-                status: SnapshotStatus::Progressing,
-                disk_id: disk_id.to_owned(),
-                system: disk.system,
-                disk_size: disk.size,
-                instance_id: disk.instance_id.clone(),
                 retention_days,
-                bytes: 0,
-                created_disks: Vec::new(),
                 tags,
-                created: self.now(),
-                expected: self.earliest_end(),
-                modified: self.now(),
+                ..self.new_snapshot(txn, &disk)?
             };
             let id = snapshot.snapshot_id.clone();
             disk.snapshots.push(id.clone());
@@ -69,8 +59,37 @@ impl Ecs {
         Ok(answer)
     }
 
+    /// A snapshot of the disk as it is now, without a name.
+    pub(super) fn new_snapshot(&self, txn: &Txn<'_>, disk: &Disk) -> Result<Snapshot, ServiceError> {
+        let instance = disk.instance_id.as_ref().map(|id| txn.get::<Instance>(id)).transpose()?.flatten();
+        let system_name = instance.map(|instance| SystemName {
+            os_name: instance.os_name,
+            os_name_en: instance.os_name_en,
+            os_type: instance.os_type,
+        });
+        Ok(Snapshot {
+            snapshot_id: new_id("s-", self.now()),
+            snapshot_name: String::new(),
+            description: String::new(),
+            status: SnapshotStatus::Progressing,
+            disk_id: disk.disk_id.clone(),
+            system: disk.system,
+            disk_size: disk.size,
+            instance_id: disk.instance_id.clone(),
+            group_id: None,
+            system_name: system_name.unwrap_or_default(),
+            retention_days: None,
+            bytes: 0,
+            created_disks: Vec::new(),
+            tags: Tags::new(),
+            created: self.now(),
+            expected: self.earliest_end(),
+            modified: self.now(),
+        })
+    }
+
     /// The disk, if a snapshot of it may be taken now.
-    fn disk_to_copy(&self, txn: &Txn<'_>, id: &str) -> Result<Disk, ServiceError> {
+    pub(super) fn disk_to_copy(&self, txn: &Txn<'_>, id: &str) -> Result<Disk, ServiceError> {
         let disk = disk_of(txn, id)?;
         if let Some(instance) = &disk.instance_id
             && !Self::is_settled(unlocked(txn, instance)?.status)
@@ -138,7 +157,7 @@ impl Ecs {
             wanted("Status", snapshot.status.as_str())
                 && wanted("SourceDiskType", kind(snapshot.system))
                 && wanted("SnapshotType", "user")
-                && wanted("Usage", usage(snapshot))
+                && wanted("Usage", self.usage(snapshot))
                 && params.get("DiskId").is_none_or(|id| id == snapshot.disk_id)
                 && params.get("InstanceId").is_none_or(|id| snapshot.instance_id.as_deref() == Some(id))
                 && params.get("SnapshotName").is_none_or(|name| name == snapshot.snapshot_name)
@@ -147,22 +166,37 @@ impl Ecs {
         Ok(page.answer("Snapshots", "Snapshot", |snapshot| self.snapshot_view(snapshot)))
     }
 
-    fn snapshot_view(&self, snapshot: &Snapshot) -> Value {
-        let done = snapshot.status == SnapshotStatus::Accomplished;
+    /// Percent.
+    pub(super) fn progress(&self, snapshot: &Snapshot) -> i64 {
         let whole = (snapshot.expected - snapshot.created).max(1);
-        let progress = match snapshot.status {
+        match snapshot.status {
             SnapshotStatus::Accomplished => 100,
             SnapshotStatus::Failed => 0,
             // An estimate, as the service's own: never 100 before it is true.
             SnapshotStatus::Progressing => ((self.now() - snapshot.created) * 100 / whole).clamp(0, 99),
-        };
+        }
+    }
+
+    fn usage(&self, snapshot: &Snapshot) -> &'static str {
+        // Not to be read is not to be used.
+        let image = self.is_in_image(&snapshot.snapshot_id).unwrap_or_default();
+        match (image, snapshot.created_disks.is_empty()) {
+            (false, true) => "none",
+            (false, false) => "disk",
+            (true, true) => "image",
+            (true, false) => "image_disk",
+        }
+    }
+
+    fn snapshot_view(&self, snapshot: &Snapshot) -> Value {
+        let done = snapshot.status == SnapshotStatus::Accomplished;
         json!({
             "SnapshotId": snapshot.snapshot_id,
             "SnapshotName": snapshot.snapshot_name,
             "Description": snapshot.description,
             "RegionId": self.config.region,
             "Status": snapshot.status.as_str(),
-            "Progress": format!("{progress}%"),
+            "Progress": format!("{}%", self.progress(snapshot)),
             "RemainTime": if done { 0 } else { (snapshot.expected - self.now()).max(0) / 1000 },
             "Available": done,
             "SourceDiskId": snapshot.disk_id,
@@ -170,7 +204,7 @@ impl Ecs {
             "SourceDiskSize": snapshot.disk_size.to_string(),
             "SnapshotType": "user",
             "Category": "standard",
-            "Usage": usage(snapshot),
+            "Usage": self.usage(snapshot),
             "RetentionDays": snapshot.retention_days.unwrap_or(0),
             "CreationTime": second(snapshot.created),
             "LastModifiedTime": second(snapshot.modified),
@@ -184,16 +218,24 @@ impl Ecs {
         let id = params.required("SnapshotId")?;
         let force = params.flag("Force")?;
         let mut txn = self.db.begin();
-        let Some(snapshot) = txn.get::<Snapshot>(id)? else { return Ok(json!({})) };
-        if in_use(&txn, &snapshot)? {
+        self.drop_snapshot(&mut txn, id, force)?;
+        self.commit(txn)?;
+        Ok(json!({}))
+    }
+
+    /// Deletes a snapshot if it may be.
+    pub(super) fn drop_snapshot(&self, txn: &mut Txn<'_>, id: &str, force: bool) -> Result<(), ServiceError> {
+        let Some(snapshot) = txn.get::<Snapshot>(id)? else { return Ok(()) };
+        if in_use(txn, &snapshot)? {
             return Err(errors::conflict());
+        }
+        if self.is_in_image(id)? {
+            return Err(errors::snapshot_created_image());
         }
         if !force && !snapshot.created_disks.is_empty() {
             return Err(errors::snapshot_created_disk());
         }
-        self.forget_snapshot(&mut txn, &snapshot)?;
-        self.commit(txn)?;
-        Ok(json!({}))
+        self.forget_snapshot(txn, &snapshot)
     }
 
     fn forget_snapshot(&self, txn: &mut Txn<'_>, snapshot: &Snapshot) -> Result<(), ServiceError> {
@@ -205,6 +247,9 @@ impl Ecs {
                 disk.creating_snapshot = None;
             }
             txn.put(&disk)?;
+        }
+        if let Some(group) = &snapshot.group_id {
+            self.leave_group(txn, group, id)?;
         }
         // The same as the copy that may be under way, so that it comes after it.
         if let Some(instance) = &snapshot.instance_id {
@@ -255,7 +300,7 @@ impl Ecs {
         if expiry(&snapshot).is_none_or(|expires| expires > self.now()) {
             return self.schedule_expiry(txn, &snapshot);
         }
-        if in_use(txn, &snapshot)? {
+        if in_use(txn, &snapshot)? || self.is_in_image(id)? {
             let later = self.now() + 60_000;
             return txn.job(id, later, 0, Work::ExpireSnapshot { snapshot_id: id.to_owned() });
         }
@@ -278,10 +323,6 @@ fn in_use(txn: &Txn<'_>, snapshot: &Snapshot) -> Result<bool, ServiceError> {
 
 fn expiry(snapshot: &Snapshot) -> Option<i64> {
     snapshot.retention_days.map(|days| snapshot.created + i64::from(days) * DAY_MS)
-}
-
-fn usage(snapshot: &Snapshot) -> &'static str {
-    if snapshot.created_disks.is_empty() { "none" } else { "disk" }
 }
 
 /// `auto` is the beginning of automatic snapshots' names.

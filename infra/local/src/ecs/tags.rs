@@ -1,4 +1,4 @@
-//! Tags of instances, disks and snapshots.
+//! Tags of instances, disks, snapshots and images.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::Ecs;
 use super::db::Txn;
 use super::errors;
 use super::list::{Limits, Rows, page};
-use super::model::{Disk, Instance, Snapshot, Tags};
+use super::model::{Disk, Image, Instance, Snapshot, Tags};
 use super::params::{MAX_TAGS, Params, has_tags};
 use crate::seams::ServiceError;
 
@@ -22,6 +22,7 @@ enum Kind {
     Instance,
     Disk,
     Snapshot,
+    Image,
 }
 
 impl Kind {
@@ -30,6 +31,7 @@ impl Kind {
             "instance" => Ok(Self::Instance),
             "disk" => Ok(Self::Disk),
             "snapshot" => Ok(Self::Snapshot),
+            "image" => Ok(Self::Image),
             _ => Err(errors::no_resource_type()),
         }
     }
@@ -39,6 +41,7 @@ impl Kind {
             Self::Instance => "instance",
             Self::Disk => "disk",
             Self::Snapshot => "snapshot",
+            Self::Image => "image",
         }
     }
 
@@ -59,6 +62,12 @@ impl Kind {
             }
             Self::Snapshot => {
                 let mut row = txn.get::<Snapshot>(id)?.ok_or_else(missing)?;
+                change(&mut row.tags);
+                txn.put(&row)?;
+                Ok(row.tags)
+            }
+            Self::Image => {
+                let mut row = txn.get::<Image>(id)?.ok_or_else(missing)?;
                 change(&mut row.tags);
                 txn.put(&row)?;
                 Ok(row.tags)
@@ -135,6 +144,7 @@ impl Ecs {
             Kind::Instance => {
                 self.db.scan::<Instance>("")?.into_iter().map(|row| (row.instance_id, row.tags)).collect()
             }
+            Kind::Image => self.db.scan::<Image>("")?.into_iter().map(|row| (row.image_id, row.tags)).collect(),
             Kind::Disk => self.db.scan::<Disk>("")?.into_iter().map(|row| (row.disk_id, row.tags)).collect(),
             Kind::Snapshot => {
                 self.db.scan::<Snapshot>("")?.into_iter().map(|row| (row.snapshot_id, row.tags)).collect()

@@ -1,19 +1,24 @@
 //! The agent: answers the hypervisor's requests on the socket, a thread a connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::boot::SmallMount;
+use super::bus::{Answer, Ask, Bus};
 use super::commands::Commands;
+use super::mounts::{Plugged, own_table};
 use super::process::{self, Stat};
 use super::protocol::{Reply, Request};
+use super::small::SmallMount;
+use crate::seams::AttachedDisk;
 
 /// How long processes may take to stand still: SIGSTOP waits only for a system call's end.
 const FREEZE_LIMIT: Duration = Duration::from_secs(10);
@@ -23,9 +28,78 @@ const STUCK: Duration = Duration::from_millis(500);
 /// What PID 1's threads share.
 pub(super) struct Shared {
     pub commands: Commands,
-    pub small: Vec<SmallMount>,
+    /// File systems of limited size that the guest's own table names.
+    pub small: Mutex<Vec<SmallMount>>,
+    /// Directories that were filled on request.
+    pub filled: Mutex<Vec<SmallMount>>,
+    /// Data disks.
+    pub plugged: Mutex<Vec<Plugged>>,
+    pub bus: Mutex<Bus>,
+    /// Whether the mirror can be reached.
+    pub online: Arc<AtomicBool>,
+    /// Whether the system's agent runs: not before the system does.
+    pub agent_up: AtomicBool,
     /// Set when the guest is to power off.
     pub power_off: AtomicBool,
+}
+
+/// A lock whose holder panicked guards lists of mounts, each whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Brings to disk what small file systems hold; what could not be.
+    pub(super) fn write_back(&self) -> Vec<io::Error> {
+        let (small, filled) = (lock(&self.small), lock(&self.filled));
+        small.iter().chain(filled.iter()).map(SmallMount::write_back).filter_map(Result::err).collect()
+    }
+
+    /// A disk becomes visible.
+    fn attach(&self, disk: &AttachedDisk) -> io::Result<()> {
+        let mut plugged = lock(&self.plugged);
+        if plugged.iter().any(|known| known.disk_id == disk.disk_id) {
+            return Ok(());
+        }
+        let tree = self.ask(&Ask::Plug(disk.clone()))?;
+        let tree = tree.ok_or_else(|| io::Error::other("the machine's bus brought no disk"))?;
+        plugged.push(Plugged::mount(disk, &tree, &own_table())?);
+        Ok(())
+    }
+
+    fn detach(&self, disk_id: &str) -> io::Result<()> {
+        let mut plugged = lock(&self.plugged);
+        if let Some(position) = plugged.iter().position(|known| known.disk_id == disk_id) {
+            plugged[position].unmount()?;
+            plugged.remove(position);
+        }
+        self.ask(&Ask::Unplug { disk_id: disk_id.to_owned() }).map(drop)
+    }
+
+    fn ask(&self, ask: &Ask) -> io::Result<Option<OwnedFd>> {
+        let bus = lock(&self.bus);
+        bus.send(ask, None)?;
+        match bus.receive::<Answer>()? {
+            Some((Answer { refused: None }, fd)) => Ok(fd),
+            Some((Answer { refused: Some(why) }, _)) => Err(io::Error::other(why)),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    fn fill(&self, path: &Path, spare: u64) -> io::Result<()> {
+        let mut filled = lock(&self.filled);
+        filled.push(SmallMount::full(path, spare)?);
+        Ok(())
+    }
+
+    fn free(&self) -> io::Result<()> {
+        let mut filled = lock(&self.filled);
+        // The last is on top.
+        while let Some(small) = filled.pop() {
+            small.lift()?;
+        }
+        Ok(())
+    }
 }
 
 /// Answers connections from now on.
@@ -63,16 +137,29 @@ fn answer(mut connection: &UnixStream, reply: &Reply) -> io::Result<()> {
     connection.write_all(&line)
 }
 
+fn reply(done: io::Result<()>) -> Reply {
+    match done {
+        Ok(()) => Reply::Done,
+        Err(error) => Reply::Failed { why: error.to_string() },
+    }
+}
+
 fn handle(request: Request, shared: &Shared) -> Reply {
     match request {
+        Request::Heartbeat
+        | Request::Run { .. }
+        | Request::State { .. }
+        | Request::Stop { .. }
+        | Request::RestartAgent
+            if !shared.agent_up.load(Ordering::Acquire) =>
+        {
+            Reply::NoAgent
+        }
         Request::Heartbeat => {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             Reply::Heartbeat { at: since.as_millis() as i64 }
         }
-        Request::Run { command } => match shared.commands.run(&command) {
-            Ok(()) => Reply::Done,
-            Err(error) => Reply::Failed { why: error.to_string() },
-        },
+        Request::Run { command } => reply(shared.commands.run(&command)),
         Request::State { invoke_id } => Reply::State { command: shared.commands.state(&invoke_id) },
         Request::Stop { invoke_id } => {
             shared.commands.stop(&invoke_id);
@@ -83,6 +170,14 @@ fn handle(request: Request, shared: &Shared) -> Reply {
             Reply::Done
         }
         Request::Kill { needle } => Reply::Killed { processes: process::kill_matching(&needle) },
+        Request::Attach { disk } => reply(shared.attach(&disk)),
+        Request::Detach { disk_id } => reply(shared.detach(&disk_id)),
+        Request::Network { up } => {
+            shared.online.store(up, Ordering::Release);
+            Reply::Done
+        }
+        Request::FillDisk { path, spare } => reply(shared.fill(&path, spare)),
+        Request::FreeDisks => reply(shared.free()),
         Request::PowerOff => {
             // Not under a snapshot's feet.
             let _open = shared.commands.gate.read().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +197,7 @@ fn frozen(connection: &UnixStream, rest: &mut impl Read, shared: &Shared) -> io:
     // From PID 1 this reaches every other process of the guest, at one moment.
     let _ = kill(Pid::from_raw(-1), Signal::SIGSTOP);
     let still = if all_stand_still() {
-        shared.small.iter().try_for_each(SmallMount::write_back)
+        shared.write_back().into_iter().next().map_or(Ok(()), Err)
     } else {
         Err(io::Error::other("the guest's processes do not stand still"))
     };

@@ -17,7 +17,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setsid};
 
 use super::{context, process};
-use crate::seams::{CommandState, GuestCommand};
+use crate::seams::{CommandState, GuestCommand, GuestShell};
 
 /// Output that is kept of a command: what Cloud Assistant keeps (ECS API, DescribeInvocationResults).
 const OUTPUT_LIMIT: usize = 24 * 1024;
@@ -95,15 +95,18 @@ impl Commands {
             return Err(io::Error::other("an invocation id is a file name"));
         }
         fs::create_dir_all(SCRIPTS)?;
-        let script = format!("{SCRIPTS}/{}.sh", command.invoke_id);
+        let (shell, ending, home) = match command.shell {
+            GuestShell::Posix => ("/bin/sh", "sh", "/root"),
+            GuestShell::PowerShell => ("/osferry/powershell", "ps1", "/"),
+        };
+        let script = format!("{SCRIPTS}/{}.{ending}", command.invoke_id);
         fs::write(&script, &command.script).map_err(context(format_args!("write {script}")))?;
-        let dir = if command.working_dir.is_empty() { "/root" } else { &command.working_dir };
+        let dir = if command.working_dir.is_empty() { home } else { &command.working_dir };
         let (output, writer) = io::pipe()?;
         let (ended_reader, ended) = io::pipe()?;
         // The table stays locked until the process is in it, or its end could be missed.
-        let pid =
-            spawn(Command::new("/bin/sh").arg(&script).current_dir(dir).stdout(writer.try_clone()?).stderr(writer))
-                .map_err(context(format_args!("start a command in {dir}")))?;
+        let pid = spawn(Command::new(shell).arg(&script).current_dir(dir).stdout(writer.try_clone()?).stderr(writer))
+            .map_err(context(format_args!("start a command in {dir}")))?;
         let tail = Arc::new(Mutex::new(Tail::default()));
         let keep = Arc::clone(&tail);
         thread::Builder::new().name("output".to_owned()).spawn(move || read_output(output, &ended_reader, &keep))?;
@@ -116,24 +119,28 @@ impl Commands {
         Ok(())
     }
 
-    /// Starts the guest's own init, whose output is the console.
-    pub(super) fn start_init(&self, program: &str) -> io::Result<()> {
+    /// Starts a program that is no command (the guest's own init), with the console as its output; its process
+    /// number.
+    pub(super) fn start_program(&self, program: &[&str]) -> io::Result<i32> {
         let _table = lock(&self.table);
-        spawn(Command::new(program).current_dir("/")).map(drop).map_err(context(format_args!("start {program}")))
+        let (program, arguments) = program.split_first().ok_or_else(|| io::Error::other("no program to start"))?;
+        spawn(Command::new(program).args(arguments).current_dir("/")).map_err(context(format_args!("start {program}")))
     }
 
-    /// Waits for a process that has ended and notes its exit if it was a command.
-    pub(super) fn reap(&self, pid: Pid) {
+    /// Waits for a process that has ended and notes its exit if it was a command; answers exit code or, beyond 128,
+    /// the signal.
+    pub(super) fn reap(&self, pid: Pid) -> Option<i32> {
         let mut table = lock(&self.table);
         let code = match waitpid(pid, Some(WaitPidFlag::WNOHANG)) {
             Ok(WaitStatus::Exited(_, code)) => code,
             Ok(WaitStatus::Signaled(_, signal, _)) => 128 + signal as i32,
-            _ => return,
+            _ => return None,
         };
         if let Some(run) = table.by_pid.remove(&pid.as_raw()).and_then(|id| table.runs.get_mut(&id)) {
             run.code = Some(code);
             run.ended = None;
         }
+        Some(code)
     }
 
     /// Kills the process groups of commands whose time is over.

@@ -30,6 +30,8 @@ pub(crate) enum Job {
     Snapshot { snapshot_id: String, disk_id: String },
     /// A disk becomes a snapshot's copy.
     Reset { disk_id: String, snapshot_id: String },
+    /// A snapshot becomes another's copy; answers its bytes.
+    CopySnapshot { snapshot_id: String, from: String },
     /// Deletes `store/id`.
     Remove { store: String, id: String },
     /// Answers the lines of a disk's manifest.
@@ -97,12 +99,10 @@ pub(super) fn main(order: Option<OsString>) -> io::Result<()> {
             }
         }
         Job::Snapshot { snapshot_id, disk_id } => {
-            if !snapshots.join(&snapshot_id).exists() {
-                make_tree(Some(&disks.join(&disk_id)), &snapshots, &snapshot_id)?;
-                fs::rename(temporary(&snapshots, &snapshot_id), snapshots.join(&snapshot_id))?;
-                sync(&snapshots)?;
-            }
-            write!(out, "{}", bytes_of(&snapshots.join(&snapshot_id))?)?;
+            write!(out, "{}", copy(&disks.join(disk_id), &snapshots, &snapshot_id)?)?;
+        }
+        Job::CopySnapshot { snapshot_id, from } => {
+            write!(out, "{}", copy(&snapshots.join(from), &snapshots, &snapshot_id)?)?;
         }
         Job::Reset { disk_id, snapshot_id } => {
             if !disks.join(&disk_id).exists() {
@@ -144,6 +144,16 @@ pub(super) fn main(order: Option<OsString>) -> io::Result<()> {
         Job::Image(work) => crate::images::build_tree(&work, place)?,
     }
     out.flush()
+}
+
+/// Makes `<store>/<id>` a copy of the disk or snapshot `from`, unless it is there; its bytes.
+fn copy(from: &Path, store: &Path, id: &str) -> io::Result<u64> {
+    if !store.join(id).exists() {
+        make_tree(Some(from), store, id)?;
+        fs::rename(temporary(store, id), store.join(id))?;
+        sync(store)?;
+    }
+    bytes_of(&store.join(id))
 }
 
 /// Locks the directory until this process and its children have ended.

@@ -1,7 +1,7 @@
-//! `guest-init`: from a process of the host to PID 1 of a guest.
+//! `guest-init`: from a process of the host to a machine of its own.
 //!
-//! The launcher opens what lies outside, enters the namespaces, forks PID 1, writes down its number
-//! and waits until it is up (or says why not). Then it ends; PID 1 belongs to nobody.
+//! The launcher opens what lies outside, enters the user namespace, forks the machine ([`super::power`]), writes
+//! down its number and waits until the guest is up (or says why not). Then it ends; the machine belongs to nobody.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -10,21 +10,20 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{ForkResult, fork, setsid};
 
-use super::init::{self, Outside};
+use super::power::{self, Power};
 use super::process::{self, Stat};
 use super::protocol::BootConfig;
-use super::{context, disks, errno, userns};
+use super::{console, context, disks, errno, faults, init, userns};
 
 /// Files of a guest in `state_dir/guests/<instance>/`.
 pub(super) const CONFIG: &str = "config.json";
 /// The agent's socket.
 pub(super) const AGENT_SOCKET: &str = "agent.sock";
-/// `<pid> <start time>` of PID 1, as the host numbers it.
+/// `<pid> <start time>` of the machine.
 pub(super) const PID: &str = "pid";
-/// What the guest's own init prints.
+/// What the serial console says.
 pub(super) const CONSOLE: &str = "console.log";
 /// Directory in `state_dir` that holds nothing but the mirror's socket.
 pub(super) const MIRROR_DIR: &str = "mirror";
@@ -45,25 +44,20 @@ pub(super) fn main(config: Option<OsString>) -> io::Result<()> {
     };
     let _ = fs::remove_file(AGENT_SOCKET);
     let agent = UnixListener::bind(AGENT_SOCKET).map_err(context("open the agent's socket"))?;
-    let console = File::create(CONSOLE).map_err(context("open the console's log"))?;
+    let mut console = console::open(Path::new(CONSOLE)).map_err(context("open the console's log"))?;
+    console::bound(&mut console)?;
+    let boots = File::options().create(true).truncate(false).write(true).open(faults::BOOTS);
+    let boots = boots.map_err(context("open the number of boots"))?;
     let mut pid_file = File::create(PID).map_err(context("open the pid file"))?;
 
-    let mut binds: Vec<(PathBuf, String)> = config
-        .spec
-        .disks
-        .iter()
-        .enumerate()
-        .map(|(index, disk)| (config.state_dir.join("disks").join(&disk.disk_id).join("fs"), format!("disk{index}")))
-        .collect();
-    binds.push((config.state_dir.join(MIRROR_DIR), "mirror".to_owned()));
-    binds.push((config.toolbox.clone(), "toolbox".to_owned()));
+    let binds = [
+        (config.state_dir.join(disks::LOCKED), disks::LOCKED.to_owned()),
+        (config.state_dir.join(MIRROR_DIR), "mirror".to_owned()),
+        (config.toolbox.clone(), "toolbox".to_owned()),
+    ];
     userns::enter(&binds)?;
     // Again: the change of ids cleared it.
     disks::die_with_parent(config.cloud_pid)?;
-    unshare(CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWNET)
-        .map_err(errno("unshare the guest's namespaces"))?;
-    // Only a nicety (paths in /proc/self/cgroup); not every kernel has it.
-    let _ = unshare(CloneFlags::CLONE_NEWCGROUP);
 
     let (mut go_reader, mut go_writer) = io::pipe()?;
     let (mut up_reader, up_writer) = io::pipe()?;
@@ -75,12 +69,13 @@ pub(super) fn main(config: Option<OsString>) -> io::Result<()> {
             if go_reader.read_exact(&mut [0]).is_err() {
                 std::process::exit(1);
             }
+            drop(go_reader);
             to_console(&console)?;
-            init::main(config.spec, Outside { agent, owner, up: up_writer })
+            power::main(Power { spec: config.spec, agent, owner, boots }, up_writer)
         }
         ForkResult::Parent { child } => {
             drop((go_reader, up_writer, agent, owner));
-            let stat = Stat::of(child.as_raw()).ok_or_else(|| io::Error::other("the guest's init died at once"))?;
+            let stat = Stat::of(child.as_raw()).ok_or_else(|| io::Error::other("the machine died at once"))?;
             write!(pid_file, "{} {}", stat.pid, stat.start_time)?;
             go_writer.write_all(&[1])?;
             let mut answer = String::new();
@@ -88,7 +83,7 @@ pub(super) fn main(config: Option<OsString>) -> io::Result<()> {
             if answer == init::UP {
                 return Ok(());
             }
-            let _ = nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGKILL);
+            let _ = nix::sys::signal::kill(child, nix::sys::signal::Signal::SIGTERM);
             Err(io::Error::other(if answer.is_empty() { "the guest's init died".to_owned() } else { answer }))
         }
     }

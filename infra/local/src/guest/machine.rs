@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,14 +14,15 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::disks::{self, Job, run_job};
-use super::launch::{AGENT_SOCKET, CONFIG, MIRROR_DIR, PID};
+use super::faults::{self, BootRule, Faults};
+use super::launch::{AGENT_SOCKET, CONFIG, CONSOLE, MIRROR_DIR, PID};
 use super::process::{self, Stat};
 use super::protocol::{BootConfig, Reply, Request};
 use super::relay::MIRROR_SOCKET;
-use super::{GUEST_INIT, userns};
+use super::{GUEST_INIT, console, userns};
 use crate::images::Images;
 use crate::mirror::Mirror;
-use crate::seams::{CommandState, GuestCommand, GuestSpec, Hypervisor, HypervisorError};
+use crate::seams::{AttachedDisk, CommandState, GuestCommand, GuestSpec, Hypervisor, HypervisorError};
 
 /// How long an agent may take to answer; freezing waits up to 10 s for the processes.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
@@ -103,10 +104,59 @@ impl Machine {
         &self.images
     }
 
-    /// What the guest's own init and boot loader printed since the last boot.
-    pub fn console(&self, instance_id: &str) -> String {
-        let text = fs::read(self.guest_dir(instance_id).join(super::launch::CONSOLE)).unwrap_or_default();
-        String::from_utf8_lossy(&text).into_owned()
+    /// How often a guest has booted, by itself or because it was told to.
+    pub fn boots(&self, instance_id: &str) -> u32 {
+        faults::boots(&self.guest_dir(instance_id))
+    }
+
+    /// Breaks some of a guest's next boots.
+    ///
+    /// # Errors
+    /// When the rule cannot be stored.
+    pub fn break_boots(&self, instance_id: &str, rule: BootRule) -> Result<(), HypervisorError> {
+        let boots = self.boots(instance_id);
+        self.change_faults(instance_id, |faults| faults.add(boots, rule))
+    }
+
+    /// Cuts a guest off from the mirror, or connects it again; at once and for its next boots.
+    ///
+    /// # Errors
+    /// When the rule cannot be stored, or a running guest does not answer.
+    pub fn connect_network(&self, instance_id: &str, up: bool) -> Result<(), HypervisorError> {
+        self.change_faults(instance_id, |faults| faults.offline = !up)?;
+        if self.is_running(instance_id) { self.tell(instance_id, &Request::Network { up }) } else { Ok(()) }
+    }
+
+    /// Leaves room for `spare` bytes below a directory of a running guest, until it is mended or reboots.
+    ///
+    /// # Errors
+    /// When the guest does not run, or has no such directory.
+    pub fn fill_disk(&self, instance_id: &str, path: &Path, spare: u64) -> Result<(), HypervisorError> {
+        self.tell(instance_id, &Request::FillDisk { path: path.to_owned(), spare })
+    }
+
+    /// Undoes every fault of a guest that is not over.
+    ///
+    /// # Errors
+    /// When the rules cannot be stored, or a running guest does not answer.
+    pub fn mend(&self, instance_id: &str) -> Result<(), HypervisorError> {
+        self.change_faults(instance_id, |faults| *faults = Faults::default())?;
+        if !self.is_running(instance_id) {
+            return Ok(());
+        }
+        self.tell(instance_id, &Request::Network { up: true })?;
+        self.tell(instance_id, &Request::FreeDisks)
+    }
+
+    fn change_faults(&self, instance_id: &str, change: impl FnOnce(&mut Faults)) -> Result<(), HypervisorError> {
+        let store = || {
+            let dir = self.guest_dir(instance_id);
+            fs::create_dir_all(&dir)?;
+            let mut faults = Faults::read(&dir)?;
+            change(&mut faults);
+            faults.write(&dir)
+        };
+        self.exclusively(instance_id, store).map_err(io_error(format!("store the faults of {instance_id}")))
     }
 
     fn job(&self, job: Job) -> io::Result<Vec<u8>> {
@@ -128,7 +178,7 @@ impl Machine {
         self.config.state_dir.join("guests").join(instance_id)
     }
 
-    /// PID 1 of a running guest, held so that its number cannot become another's.
+    /// The machine of a running guest, held so that its number cannot become another's.
     fn init_of(&self, instance_id: &str) -> Option<OwnedFd> {
         let text = fs::read_to_string(self.guest_dir(instance_id).join(PID)).ok()?;
         let (pid, start_time) = text.trim().split_once(' ')?;
@@ -152,7 +202,11 @@ impl Machine {
 
     fn ask(&self, instance_id: &str, request: &Request) -> Result<Reply, HypervisorError> {
         let stream = self.connect(instance_id, ANSWER_LIMIT)?;
-        exchange(&stream, request).map_err(|source| {
+        let reply = exchange(&stream, request);
+        if matches!(reply, Ok(Reply::NoAgent)) {
+            return Err(HypervisorError::NotRunning(instance_id.to_owned()));
+        }
+        reply.map_err(|source| {
             // A guest that went down under the question is down, not broken.
             if self.init_of(instance_id).is_none() {
                 HypervisorError::NotRunning(instance_id.to_owned())
@@ -214,9 +268,10 @@ impl Machine {
         if asked && ends_within(&init, POWER_OFF_LIMIT) {
             return Ok(());
         }
+        // The machine ends when its guest has.
         // SAFETY: a plain system call on a descriptor that is open.
         let sent =
-            unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_send_signal, init.as_raw_fd(), nix::libc::SIGKILL, 0, 0) };
+            unsafe { nix::libc::syscall(nix::libc::SYS_pidfd_send_signal, init.as_raw_fd(), nix::libc::SIGTERM, 0, 0) };
         let refused = io::Error::last_os_error();
         if ends_within(&init, KILL_LIMIT) {
             tracing::info!(instance.id = instance_id, "guest killed");
@@ -225,6 +280,12 @@ impl Machine {
         let source = if sent < 0 { refused } else { io::ErrorKind::TimedOut.into() };
         Err(HypervisorError::Io { what: format!("kill the guest {instance_id}"), source })
     }
+}
+
+/// What a worker printed of a copy.
+fn bytes(printed: &[u8], from: &str) -> Result<u64, HypervisorError> {
+    let bytes = String::from_utf8_lossy(printed).trim().parse();
+    bytes.map_err(|error| io_error(format!("copy {from}"))(io::Error::other(error)))
 }
 
 /// Where the steps of building an image are told when nobody asked for them.
@@ -246,7 +307,7 @@ fn unexpected(instance_id: &str, reply: Reply) -> HypervisorError {
     HypervisorError::Io { what: format!("the agent of {instance_id}"), source: io::Error::other(why) }
 }
 
-/// Waits for the end of a process, which for PID 1 comes after the end of all others of its guest.
+/// Waits for the end of a process.
 fn ends_within(process: &OwnedFd, limit: Duration) -> bool {
     let end = Instant::now() + limit;
     loop {
@@ -282,23 +343,39 @@ impl Hypervisor for Machine {
     }
 
     fn create_snapshot(&self, snapshot_id: &str, disk_id: &str, frozen: Option<&str>) -> Result<u64, HypervisorError> {
-        self.exclusively(snapshot_id, || {
-            // Dropping the connection thaws the guest, whatever happens.
-            let connection = match frozen.map(|instance| self.connect(instance, ANSWER_LIMIT)) {
-                None | Some(Err(_)) => None,
-                Some(Ok(connection)) => Some(connection),
-            };
-            if let (Some(connection), Some(instance)) = (&connection, frozen) {
-                match exchange(connection, &Request::Freeze).map_err(io_error(format!("freeze {instance}")))? {
-                    Reply::Done => {}
-                    other => return Err(unexpected(instance, other)),
-                }
+        self.create_snapshots(&[(snapshot_id.to_owned(), disk_id.to_owned())], frozen)
+    }
+
+    fn create_snapshots(&self, copies: &[(String, String)], frozen: Option<&str>) -> Result<u64, HypervisorError> {
+        // Dropping the connection thaws the guest, whatever happens.
+        let connection = match frozen.map(|instance| self.connect(instance, ANSWER_LIMIT)) {
+            None | Some(Err(_)) => None,
+            Some(Ok(connection)) => Some(connection),
+        };
+        if let (Some(connection), Some(instance)) = (&connection, frozen) {
+            match exchange(connection, &Request::Freeze).map_err(io_error(format!("freeze {instance}")))? {
+                Reply::Done => {}
+                other => return Err(unexpected(instance, other)),
             }
-            let job = Job::Snapshot { snapshot_id: snapshot_id.to_owned(), disk_id: disk_id.to_owned() };
-            let printed = self.job(job).map_err(job_error(format!("disk {disk_id}")))?;
-            drop(connection);
-            let bytes = String::from_utf8_lossy(&printed).trim().parse();
-            bytes.map_err(|error| io_error(format!("snapshot disk {disk_id}"))(io::Error::other(error)))
+        }
+        let copy = |(snapshot_id, disk_id): &(String, String)| {
+            let job = Job::Snapshot { snapshot_id: snapshot_id.clone(), disk_id: disk_id.clone() };
+            let printed =
+                self.exclusively(snapshot_id, || self.job(job)).map_err(job_error(format!("disk {disk_id}")))?;
+            bytes(&printed, disk_id)
+        };
+        let mut copied = 0;
+        for pair in copies {
+            copied += copy(pair)?;
+        }
+        drop(connection);
+        Ok(copied)
+    }
+
+    fn copy_snapshot(&self, snapshot_id: &str, from: &str) -> Result<u64, HypervisorError> {
+        self.exclusively(snapshot_id, || {
+            let job = Job::CopySnapshot { snapshot_id: snapshot_id.to_owned(), from: from.to_owned() };
+            bytes(&self.job(job).map_err(job_error(format!("snapshot {from}")))?, from)
         })
     }
 
@@ -321,6 +398,29 @@ impl Hypervisor for Machine {
 
     fn stop(&self, instance_id: &str, force: bool) -> Result<(), HypervisorError> {
         self.exclusively(instance_id, || self.halt(instance_id, force))
+    }
+
+    fn attach_disk(&self, instance_id: &str, disk: &AttachedDisk) -> Result<(), HypervisorError> {
+        if !self.disk_root(&disk.disk_id).is_dir() {
+            return Err(HypervisorError::NotFound(format!("disk {}", disk.disk_id)));
+        }
+        self.exclusively(instance_id, || match self.is_running(instance_id) {
+            true => self.tell(instance_id, &Request::Attach { disk: disk.clone() }),
+            false => Ok(()),
+        })
+    }
+
+    fn detach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), HypervisorError> {
+        self.exclusively(instance_id, || match self.is_running(instance_id) {
+            true => self.tell(instance_id, &Request::Detach { disk_id: disk_id.to_owned() }),
+            false => Ok(()),
+        })
+    }
+
+    fn console(&self, instance_id: &str) -> String {
+        let log = File::open(self.guest_dir(instance_id).join(CONSOLE));
+        let text = log.and_then(|mut log| console::tail(&mut log)).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     fn is_running(&self, instance_id: &str) -> bool {

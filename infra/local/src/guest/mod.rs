@@ -2,28 +2,35 @@
 //!
 //! [`Machine`] is the hypervisor. It keeps disks and snapshots as directory trees whose owners are
 //! the ids of a user namespace, so that root of a guest is nobody on the host. Whatever touches a
-//! tree is done by this program started anew inside such a namespace (`in-userns`). A guest is a
+//! tree is done by this program started anew inside such a namespace (`in-userns`). A machine is a
 //! process of its own (`guest-init`), detached from the cloud: it survives the cloud's kill -9 and is
-//! found again by the next one. Its PID 1 is the agent (Cloud Assistant) and stays this program, in
-//! memory, whatever the migration does to the files.
+//! found again by the next one. It boots the guest, whose PID 1 is the agent (Cloud Assistant) and stays
+//! this program, in memory, whatever the migration does to the files.
 //!
 //! ```text
-//! local-cloud ── agent.sock ──▶ guest PID 1 ──▶ /sbin/init, commands   (user, mount, pid, net … ns)
+//!             machine ── boots, plugs disks ──▶┐                  (user ns)
+//! local-cloud ── agent.sock ────▶ guest PID 1 ─┴▶ /sbin/init, commands   (mount, pid, net … ns)
 //!      ▲                             │
 //!      └──────── mirror.sock ◀───────┘  127.0.0.1:80 of the guest
 //! ```
 
 mod agent;
 mod boot;
+mod bus;
 mod commands;
+mod console;
 mod disks;
+mod faults;
+mod fstab;
 mod init;
 mod launch;
 mod machine;
 mod mounts;
+mod power;
 mod process;
 mod protocol;
 mod relay;
+mod small;
 mod userns;
 
 use std::ffi::OsString;
@@ -31,6 +38,7 @@ use std::io;
 use std::process::ExitCode;
 
 pub(crate) use disks::{Job, run, run_job};
+pub use faults::{BootFault, BootRule};
 pub use machine::{Machine, MachineConfig};
 pub(crate) use userns::{mapped_root, offline_but_mirror};
 

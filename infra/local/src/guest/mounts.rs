@@ -5,17 +5,20 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
-use super::boot::{self, SmallMount};
+use super::bus::{open_tree, put_tree};
+use super::fstab::{FstabEntry, fstab, mount_point};
+use super::power::disk_tree;
+use super::small::SmallMount;
 use super::userns::PLACE;
 use super::{context, errno, relay};
-use crate::seams::GuestSpec;
+use crate::seams::{AttachedDisk, GuestSpec};
 
 /// Device nodes every program expects; bound from the host, as a user namespace may make none.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
@@ -28,6 +31,35 @@ pub(super) struct Mounted {
     pub mirror: OwnedFd,
     /// Mounts of limited size, to be written back to their disk.
     pub small: Vec<SmallMount>,
+    /// The data disks.
+    pub plugged: Vec<Plugged>,
+}
+
+/// A data disk that the guest sees.
+pub(super) struct Plugged {
+    pub disk_id: String,
+    pub at: PathBuf,
+}
+
+impl Plugged {
+    /// Mounts a disk where the guest wants it.
+    pub(super) fn mount(disk: &AttachedDisk, tree: &OwnedFd, table: &[FstabEntry]) -> io::Result<Self> {
+        let at = mount_point(table, disk);
+        fs::create_dir_all(&at).map_err(context(format_args!("create {}", at.display())))?;
+        put_tree(tree, &at)?;
+        Ok(Self { disk_id: disk.disk_id.clone(), at })
+    }
+
+    /// Takes it away, whatever has files of it open.
+    pub(super) fn unmount(&self) -> io::Result<()> {
+        umount2(&self.at, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)
+            .map_err(errno(format_args!("unmount {}", self.at.display())))
+    }
+}
+
+/// The guest's own table of file systems.
+pub(super) fn own_table() -> Vec<FstabEntry> {
+    fstab(&fs::read_to_string("/etc/fstab").unwrap_or_default())
 }
 
 /// Makes the first disk the root of this mount namespace and mounts the rest as the guest's own
@@ -41,13 +73,15 @@ pub(super) fn enter_root(spec: &GuestSpec) -> io::Result<Mounted> {
     let mirror = hold(&placed("mirror"))?;
     let toolbox = hold(&placed("toolbox"))?;
     let devices = DEVICES.iter().map(|name| hold(&Path::new("/dev").join(name))).collect::<io::Result<Vec<_>>>()?;
-    let disks =
-        (0..spec.disks.len()).map(|index| hold(&placed(&format!("disk{index}")))).collect::<io::Result<Vec<_>>>()?;
+    let (system, data) = spec.disks.split_first().ok_or_else(|| io::Error::other("an instance needs a system disk"))?;
+    let system = hold(&disk_tree(&system.disk_id))?;
+    let data =
+        data.iter().map(|disk| Ok((disk, open_tree(&disk_tree(&disk.disk_id))?))).collect::<io::Result<Vec<_>>>()?;
 
     // Bound once more: a mount inherited by a user namespace is locked and can be no root.
     let root = placed("root");
     fs::create_dir(&root)?;
-    bind(disks.first().ok_or_else(|| io::Error::other("an instance needs a system disk"))?, &root)?;
+    bind(&system, &root)?;
     chdir(&root).map_err(errno("enter the system disk"))?;
     // Stacks the old root on the new one (pivot_root(2)): paths already resolve inside the guest, so
     // no link on its disk leads to the host, and the old mounts can still be bound by descriptor.
@@ -86,20 +120,13 @@ pub(super) fn enter_root(spec: &GuestSpec) -> io::Result<Mounted> {
         over("/etc/hosts", &format!("{}\n127.0.0.1 {}\n", own_hosts.trim_end(), relay::MIRROR_NAMES.join(" ")))?;
     }
 
-    let mut small = Vec::new();
-    for entry in boot::fstab(&fs::read_to_string("/etc/fstab").unwrap_or_default()) {
-        if let Some(size) = &entry.size {
-            small.push(SmallMount::mount(&entry.at, size)?);
-        } else if let Some(index) = spec.disks.iter().position(|disk| boot::guest_device(&disk.device) == entry.device)
-            && index > 0
-        {
-            fs::create_dir_all(&entry.at).map_err(context(format_args!("create {}", entry.at.display())))?;
-            bind(&disks[index], &entry.at)?;
-        }
-    }
+    let table = own_table();
+    let sized = |entry: &FstabEntry| entry.size.as_ref().map(|size| SmallMount::mount(&entry.at, size));
+    let small = table.iter().filter_map(sized).collect::<io::Result<_>>()?;
+    let plugged = data.iter().map(|(disk, tree)| Plugged::mount(disk, tree, &table)).collect::<io::Result<_>>()?;
     umount2(".", MntFlags::MNT_DETACH).map_err(errno("let go of the host's file system"))?;
     chdir("/").map_err(errno("enter the guest's root"))?;
-    Ok(Mounted { mirror, small })
+    Ok(Mounted { mirror, small, plugged })
 }
 
 fn special(kind: &str, at: &str, flags: MsFlags, options: Option<&str>) -> io::Result<()> {

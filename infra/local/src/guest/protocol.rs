@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::seams::{CommandState, GuestCommand, GuestSpec};
+use crate::seams::{AttachedDisk, CommandState, GuestCommand, GuestSpec};
 
 /// What `guest-init` is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,6 +37,23 @@ pub(super) enum Request {
     Kill {
         needle: String,
     },
+    Attach {
+        disk: AttachedDisk,
+    },
+    Detach {
+        disk_id: String,
+    },
+    /// Whether the mirror can be reached.
+    Network {
+        up: bool,
+    },
+    /// The directory has room for that many more bytes only.
+    FillDisk {
+        path: PathBuf,
+        spare: u64,
+    },
+    /// What `FillDisk` did is undone.
+    FreeDisks,
     /// All processes stand still until this connection closes.
     Freeze,
     PowerOff,
@@ -60,4 +77,6 @@ pub(super) enum Reply {
     Failed {
         why: String,
     },
+    /// The machine is on, but no agent runs.
+    NoAgent,
 }

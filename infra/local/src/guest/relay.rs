@@ -6,6 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::libc;
@@ -38,13 +39,16 @@ pub(crate) fn loopback_up() -> io::Result<()> {
     }
 }
 
-/// Listens on port 80 of the loopback interface and relays each connection, in threads of its own.
-/// The socket is looked up anew every time, so a restarted cloud is found.
-pub(crate) fn start(mirror_dir: OwnedFd) -> io::Result<()> {
+/// Listens on port 80 of the loopback interface and relays each connection, in threads of its own, while
+/// the guest is `online`. The socket is looked up anew every time, so a restarted cloud is found.
+pub(crate) fn start(mirror_dir: OwnedFd, online: Arc<AtomicBool>) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", PORT)).map_err(context("listen on port 80 of the guest"))?;
     let dir = Arc::new(File::from(mirror_dir));
     thread::Builder::new().name("relay".to_owned()).spawn(move || {
         for connection in listener.incoming().flatten() {
+            if !online.load(Ordering::Acquire) {
+                continue;
+            }
             let dir = Arc::clone(&dir);
             // A thread that cannot be had drops the connection: the client tries again.
             let _ = thread::Builder::new().spawn(move || relay(&connection, &dir));

@@ -9,6 +9,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
@@ -58,7 +60,7 @@ pub(crate) fn offline_but_mirror(mirror_dir: &Path) -> io::Result<()> {
     relay::loopback_up()?;
     let dir = nix::fcntl::open(mirror_dir, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(errno("open the mirror's directory"))?;
-    relay::start(dir)?;
+    relay::start(dir, Arc::new(AtomicBool::new(true)))?;
     let hosts = Path::new(PLACE).join("hosts");
     fs::write(&hosts, format!("127.0.0.1 localhost {}\n", relay::MIRROR_NAMES.join(" ")))?;
     mount(Some(&hosts), "/etc/hosts", None::<&str>, MsFlags::MS_BIND, None::<&str>)

@@ -1,17 +1,21 @@
 //! Images: root file systems that disks are made from, built once on this machine.
 //!
 //! Enterprise Linux images are small distributions of synthetic packages, real to rpm and dnf, with
-//! the names and versions of CentOS 8.5 and Alibaba Cloud Linux 3; their repositories are built by
-//! this module and served by the mirror, so a migration between them is a real dnf transaction. Debian
-//! images are Debian. Everything built carries a hash of its recipe in its name: what changed is
+//! the names and versions of the originals; their repositories are built by this module and served by
+//! the mirror, so a migration between them is a real dnf transaction. The tools that carry out most
+//! migrations are stand-ins (`tools`). Debian images are Debian. Everything built carries a hash of its recipe in its name: what changed is
 //! built anew, what exists is never changed.
 
+mod catalogue;
 mod debian;
 mod el;
 mod packages;
 mod systems;
 mod toolbox;
+mod tools;
 
+use catalogue::Recipe;
+pub use catalogue::{Image, catalogue, find};
 pub(crate) use el::PATHS as REPO_PATHS;
 
 use std::fs::{self, File};
@@ -24,130 +28,12 @@ use sha2::{Digest, Sha256};
 
 use crate::guest::{Job, context, mapped_root, run_job};
 
-/// One image of the local cloud's catalogue.
-#[derive(Debug)]
-pub struct Image {
-    /// As DescribeImages answers it: `centos_8_5_x64_20G_alibase_20220127.vhd`, `m-…` for custom ones.
-    pub id: &'static str,
-    /// `system` or `self` (ECS API, ImageOwnerAlias).
-    pub owner_alias: &'static str,
-    /// OSName, in Chinese as the API answers it.
-    pub os_name: &'static str,
-    /// OSNameEn.
-    pub os_name_en: &'static str,
-    /// Platform.
-    pub platform: &'static str,
-    /// What is special about it, for people.
-    pub description: &'static str,
-    recipe: Recipe,
-}
-
-/// How a tree is made.
-#[derive(Clone, Copy, Debug)]
-enum Recipe {
-    /// Packages out of a synthetic repository (`el8`, `alinux3`), and whether `/boot` is small and
-    /// nearly full.
-    El { repo: &'static str, extra: &'static [&'static str], small_boot: bool },
-    /// A Debian release by its suite.
-    Debian { suite: &'static str },
-}
-
-const fn centos(
-    id: &'static str,
-    owner_alias: &'static str,
-    description: &'static str,
-    extra: &'static [&'static str],
-    small_boot: bool,
-) -> Image {
-    let recipe = Recipe::El { repo: el::EL8, extra, small_boot };
-    Image {
-        id,
-        owner_alias,
-        os_name: "CentOS  8.5 64位",
-        os_name_en: "CentOS  8.5 64 bit",
-        platform: "CentOS",
-        description,
-        recipe,
-    }
-}
-
-static CATALOGUE: [Image; 8] = [
-    centos("centos_8_5_x64_20G_alibase_20220127.vhd", "system", "CentOS 8.5 with a web shop", &[], false),
-    centos(
-        "m-local-centos85-vendor-agent",
-        "self",
-        "CentOS 8.5 with a vendor's agent that takes seconds to upgrade",
-        &["acme-agent"],
-        false,
-    ),
-    centos(
-        "m-local-centos85-shop-plugin",
-        "self",
-        "CentOS 8.5 whose shop does not start on the target system",
-        &["shop-plugin"],
-        false,
-    ),
-    centos(
-        "m-local-centos85-i686-full-boot",
-        "self",
-        "CentOS 8.5 with a 32 bit package and a full /boot",
-        &["libstdc++.i686"],
-        true,
-    ),
-    Image {
-        id: "aliyun_3_x64_20G_alibase_20240528.vhd",
-        owner_alias: "system",
-        os_name: "Alibaba Cloud Linux  3.2104 LTS 64位",
-        os_name_en: "Alibaba Cloud Linux  3.2104 LTS 64 bit",
-        platform: "Aliyun",
-        description: "Alibaba Cloud Linux 3 with a web shop",
-        recipe: Recipe::El { repo: el::ALINUX3, extra: &[], small_boot: false },
-    },
-    Image {
-        id: "debian_11_11_x64_20G_alibase_20240926.vhd",
-        owner_alias: "system",
-        os_name: "Debian  11.11 64位",
-        os_name_en: "Debian  11.11 64 bit",
-        platform: "Debian",
-        description: "Debian 11 with a small web application",
-        recipe: Recipe::Debian { suite: "bullseye" },
-    },
-    Image {
-        id: "debian_12_12_x64_20G_alibase_20250915.vhd",
-        owner_alias: "system",
-        os_name: "Debian  12.12 64位",
-        os_name_en: "Debian  12.12 64 bit",
-        platform: "Debian",
-        description: "Debian 12 with a small web application",
-        recipe: Recipe::Debian { suite: "bookworm" },
-    },
-    Image {
-        id: "debian_13_1_x64_20G_alibase_20250915.vhd",
-        owner_alias: "system",
-        os_name: "Debian  13.1 64位",
-        os_name_en: "Debian  13.1 64 bit",
-        platform: "Debian",
-        description: "Debian 13 with a small web application",
-        recipe: Recipe::Debian { suite: "trixie" },
-    },
-];
-
-/// Every image that can be asked for.
-pub fn catalogue() -> &'static [Image] {
-    &CATALOGUE
-}
-
-/// The image with this id.
-pub fn find(image_id: &str) -> Option<&'static Image> {
-    CATALOGUE.iter().find(|image| image.id == image_id)
-}
-
 /// Work on a tree, done inside a user namespace.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TreeWork {
-    El { name: String, repo: String, extra: Vec<String>, small_boot: bool },
-    Debian { name: String, suite: String },
+    El { name: String, repo: String, extra: Vec<String>, quirks: Vec<String> },
+    Debian { name: String, suite: String, shop: bool },
 }
 
 /// Inside the namespace: builds `<place>/trees/<name>`.
@@ -162,8 +48,8 @@ pub(crate) fn build_tree(work: &TreeWork, place: &Path) -> io::Result<()> {
     let root = new.join("fs");
     fs::create_dir(&root)?;
     match work {
-        TreeWork::El { repo, extra, small_boot, .. } => el::install(place, &root, repo, extra, *small_boot)?,
-        TreeWork::Debian { suite, .. } => debian::install(place, &root, suite)?,
+        TreeWork::El { repo, extra, quirks, .. } => el::install(place, &root, repo, extra, quirks)?,
+        TreeWork::Debian { suite, shop, .. } => debian::install(place, &root, suite, *shop)?,
     }
     fs::rename(new, done)
 }
@@ -206,18 +92,19 @@ impl Images {
         let toolbox = self.toolbox(progress)?;
         let mut binds = vec![(self.trees(), "trees".to_owned()), (toolbox, "toolbox".to_owned())];
         let (name, work) = match image.recipe {
-            Recipe::El { repo, extra, small_boot } => {
+            Recipe::El { repo, extra, quirks } => {
                 let repos = self.repos(progress)?;
                 let name =
                     format!("{}-{}", image_id, version(&[&repos.to_string_lossy(), &format!("{:?}", image.recipe)]));
                 binds.push((repos, "repos".to_owned()));
-                let extra = extra.iter().map(|package| (*package).to_owned()).collect();
-                (name.clone(), TreeWork::El { name, repo: repo.to_owned(), extra, small_boot })
+                let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+                let (extra, quirks) = (owned(extra), owned(quirks));
+                (name.clone(), TreeWork::El { name, repo: repo.to_owned(), extra, quirks })
             }
-            Recipe::Debian { suite } => {
-                let name = format!("{}-{}", image_id, version(&[debian::SOURCE, suite]));
+            Recipe::Debian { suite, shop } => {
+                let name = format!("{}-{}", image_id, version(&[debian::SOURCE, suite, &shop.to_string()]));
                 binds.push((self.mirror_dir.clone(), "mirror".to_owned()));
-                (name.clone(), TreeWork::Debian { name, suite: suite.to_owned() })
+                (name.clone(), TreeWork::Debian { name, suite: suite.to_owned(), shop })
             }
         };
         self.once(&self.trees().join(&name), || {
@@ -243,7 +130,7 @@ impl Images {
     fn repos(&self, progress: &dyn Fn(&str)) -> io::Result<PathBuf> {
         let built = repos_dir(&self.dir);
         self.once(&built, || {
-            progress("building the repositories of CentOS 8.5 and Alibaba Cloud Linux 3");
+            progress("building the repositories of the Enterprise Linux systems and of the migration tools");
             let new = temporary(&built);
             el::build_repos(&new)?;
             fs::rename(new, &built)
@@ -298,15 +185,6 @@ fn missing(program: &str, package: &str) -> impl FnOnce(io::Error) -> io::Error 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_are_unique_and_found() {
-        for image in catalogue() {
-            assert!(std::ptr::eq(find(image.id).unwrap(), image), "{} is there twice", image.id);
-            assert_eq!(image.owner_alias == "self", image.id.starts_with("m-"));
-        }
-        assert!(find("win2019").is_none());
-    }
 
     #[test]
     fn a_version_tells_recipes_apart() {

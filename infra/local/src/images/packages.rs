@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use rpm::{BuildConfig, CompressionType, Dependency, FileOptions, PackageBuilder};
+use rpm::{BuildConfig, CompressionWithLevel, Dependency, FileOptions, PackageBuilder};
 
 use super::missing;
 use crate::guest::context;
@@ -20,6 +20,8 @@ pub(super) struct Package {
     version: String,
     release: String,
     arch: &'static str,
+    /// Another than the repository's.
+    vendor: Option<&'static str>,
     requires: Vec<String>,
     provides: Vec<String>,
     obsoletes: Vec<String>,
@@ -49,6 +51,7 @@ impl Package {
             version: version.to_owned(),
             release: release.to_owned(),
             arch: "x86_64",
+            vendor: None,
             requires: Vec::new(),
             provides: Vec::new(),
             obsoletes: Vec::new(),
@@ -62,6 +65,12 @@ impl Package {
     /// Builds it for another architecture.
     pub(super) fn arch(mut self, arch: &'static str) -> Self {
         self.arch = arch;
+        self
+    }
+
+    /// Says that somebody else than the repository's owner made it.
+    pub(super) fn vendor(mut self, vendor: &'static str) -> Self {
+        self.vendor = Some(vendor);
         self
     }
 
@@ -86,6 +95,21 @@ impl Package {
     fn with(mut self, path: &str, content: Content) -> Self {
         self.files.push((path.to_owned(), content));
         self
+    }
+
+    /// Whether its name ends with this word.
+    pub(super) fn is(&self, word: &str) -> bool {
+        self.name.ends_with(word)
+    }
+
+    /// The same as `text`, in place.
+    pub(super) fn push_text(&mut self, path: &str, text: &str) {
+        self.files.push((path.to_owned(), Content::Bytes { mode: 0o644, bytes: text.into() }));
+    }
+
+    /// The same as `config`, in place.
+    pub(super) fn push_config(&mut self, path: &str, text: &str) {
+        self.files.push((path.to_owned(), Content::Config(text.to_owned())));
     }
 
     /// A text file, mode 644.
@@ -148,12 +172,12 @@ impl Package {
         self
     }
 
-    fn write(&self, dir: &Path) -> Result<(), rpm::Error> {
+    fn write(&self, vendor: &str, dir: &Path) -> Result<(), rpm::Error> {
         let mut builder = PackageBuilder::new(&self.name, &self.version, "Apache-2.0", self.arch, &self.name);
         builder
-            .using_config(BuildConfig::v4().compression(CompressionType::Zstd).source_date(SOURCE_DATE))
+            .using_config(BuildConfig::v4().compression(CompressionWithLevel::Zstd(1)).source_date(SOURCE_DATE))
             .release(self.release.clone())
-            .vendor("local cloud");
+            .vendor(self.vendor.unwrap_or(vendor));
         for (path, content) in &self.files {
             match content {
                 Content::Bytes { mode, bytes } => {
@@ -199,13 +223,13 @@ fn dependency(text: &str) -> Dependency {
     }
 }
 
-/// Writes the packages and the repository's metadata into `dir`.
-pub(super) fn write_repo(dir: &Path, packages: &[Package]) -> io::Result<()> {
+/// Writes the packages, as `vendor`'s, and the repository's metadata into `dir`.
+pub(super) fn write_repo(dir: &Path, vendor: &str, packages: &[Package]) -> io::Result<()> {
     let files = dir.join("Packages");
     fs::create_dir_all(&files)?;
     for package in packages {
         package
-            .write(&files)
+            .write(vendor, &files)
             .map_err(|error| context(format_args!("build package {}", package.name))(io::Error::other(error)))?;
     }
     let output = Command::new("createrepo_c")

@@ -147,7 +147,8 @@ fn tags_are_set_listed_and_removed_on_everything_that_has_them() {
     let disk = world.disk(&id, 0);
     let snapshot = world.snapshot_of(&disk);
     world.settle();
-    for (kind, resource) in [("instance", &id), ("disk", &disk), ("snapshot", &snapshot)] {
+    let image = text(&world.ok("CreateImage", &[("SnapshotId", &snapshot)])["ImageId"]);
+    for (kind, resource) in [("instance", &id), ("disk", &disk), ("snapshot", &snapshot), ("image", &image)] {
         let on = [("ResourceType", kind), ("ResourceId.1", resource.as_str())];
         let list = |filter: &[(&str, &str)]| {
             let params: Vec<_> = on.iter().chain(filter).copied().collect();

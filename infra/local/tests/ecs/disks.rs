@@ -116,10 +116,14 @@ fn a_data_disk_is_made_attached_detached_and_deleted() {
     );
     assert_eq!(world.refused("DeleteDisk", &[("DiskId", &disk)]), refusal(403, "DiskStillAttached"));
 
-    // The guest has it from its next start on.
+    let attached = |world: &World| {
+        let machine = world.fake.lock();
+        machine.guests[&id].spec.disks[1..].iter().map(|disk| disk.disk_id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(attached(&world), [disk.clone()], "the running guest sees it");
     world.ok("RebootInstance", &[("InstanceId", &id)]);
     world.settle();
-    assert_eq!(world.fake.lock().guests[&id].spec.disks[1].disk_id, disk);
+    assert_eq!(attached(&world), [disk.clone()], "and after its next start");
 
     let snapshot = world.snapshot_of(&disk);
     assert_eq!(world.refused("DetachDisk", &on), refusal(403, "DiskCreatingSnapshot"));
@@ -128,6 +132,7 @@ fn a_data_disk_is_made_attached_detached_and_deleted() {
     assert_eq!(world.disk_status(&disk), "Detaching");
     world.settle();
     assert_eq!((world.disk_status(&disk).as_str(), world.get(&id).disks.len()), ("Available", 1));
+    assert!(attached(&world).is_empty());
 
     let operations: Vec<_> =
         world.bus.events("ecs:Disk:DiskOperationCompleted").iter().map(|e| e["data"].clone()).collect();
@@ -151,7 +156,7 @@ fn a_data_disk_is_made_attached_detached_and_deleted() {
 fn a_disk_made_from_a_snapshot_has_its_contents() {
     let world = World::new();
     let (_, _, snapshot) = ready_to_reset(&world);
-    let disk = text(&world.ok("CreateDisk", &[("ZoneId", "z"), ("SnapshotId", &snapshot)])["DiskId"]);
+    let disk = text(&world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("SnapshotId", &snapshot)])["DiskId"]);
     world.settle();
     assert_eq!(world.fake.lock().disks[&disk], "centos7");
     let ids = format!("[\"{disk}\"]");
@@ -163,7 +168,7 @@ fn a_disk_made_from_a_snapshot_has_its_contents() {
 fn a_disk_that_cannot_be_made_is_gone() {
     let world = World::new();
     world.fake.lock().failing.insert("create_disk");
-    world.ok("CreateDisk", &[("ZoneId", "z"), ("Size", "20")]);
+    world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("Size", "20")]);
     world.settle();
     assert_eq!(world.ok("DescribeDisks", &[])["TotalCount"], 0);
 }
@@ -188,16 +193,90 @@ fn the_wrong_disk_or_instance_is_refused() {
         world.refused("DetachDisk", &[("InstanceId", &other), ("DiskId", &data)]),
         refusal(403, "DependencyViolation")
     );
-    let spare = text(&world.ok("CreateDisk", &[("ZoneId", "z"), ("Size", "20")])["DiskId"]);
+    let spare = text(&world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("Size", "20")])["DiskId"]);
     world.settle();
     assert_eq!(refused("AttachDisk", &on(&spare)), refusal(403, "InstanceDiskLimitExceeded"));
     world.ok("StopInstance", &[("InstanceId", &id)]);
     assert_eq!(refused("DetachDisk", &on(&data)), refusal(403, "IncorrectInstanceStatus"));
     assert_eq!(world.refused("CreateDisk", &[("Size", "20")]), refusal(400, "MissingParameter.ZoneId"));
-    assert_eq!(world.refused("CreateDisk", &[("ZoneId", "z")]), refusal(400, "MissingParameter.Size"));
+    assert_eq!(world.refused("CreateDisk", &[("ZoneId", "cn-hangzhou-a")]), refusal(400, "MissingParameter.Size"));
+    for (params, status, code) in [
+        (&[("ZoneId", "cn-hangzhou-z"), ("Size", "20")][..], 404, "InvalidZoneId.NotFound"),
+        (&[("ZoneId", "cn-hangzhou-a"), ("Size", "32769")], 400, "InvalidSize.ValueNotSupported"),
+        (
+            &[("ZoneId", "cn-hangzhou-a"), ("Size", "20"), ("DiskCategory", "tape")],
+            400,
+            "InvalidDataDiskCategory.ValueNotSupported",
+        ),
+        (&[("ZoneId", "cn-hangzhou-a"), ("Size", "20"), ("DiskName", "x")], 400, "InvalidDiskName.Malformed"),
+    ] {
+        assert_eq!(world.refused("CreateDisk", params), refusal(status, code), "{params:?}");
+    }
     assert_eq!(
-        world.refused("CreateDisk", &[("ZoneId", "z"), ("SnapshotId", "s-x")]),
+        world.refused("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("SnapshotId", "s-x")]),
         refusal(404, "InvalidSnapshotId.NotFound")
     );
     assert_eq!(world.refused("DeleteDisk", &[]), refusal(400, "MissingParameter.DiskId"));
+}
+
+#[test]
+fn a_disk_is_attached_in_its_own_zone_only() {
+    let world = World::new();
+    let id = world.instance();
+    let far = text(&world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-b"), ("Size", "20")])["DiskId"]);
+    world.settle();
+    assert_eq!(
+        world.refused("AttachDisk", &[("InstanceId", &id), ("DiskId", &far)]),
+        refusal(403, "ResourcesNotInSameZone")
+    );
+    let found = |zone: &str| world.ok("DescribeDisks", &[("ZoneId", zone)])["TotalCount"].clone();
+    assert_eq!((found("cn-hangzhou-a"), found("cn-hangzhou-b")), (json!(1), json!(1)));
+}
+
+#[test]
+fn what_the_machine_cannot_plug_is_as_before() {
+    let world = World::new();
+    let id = world.instance();
+    let disk = text(&world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("Size", "20")])["DiskId"]);
+    world.settle();
+    let on = [("InstanceId", id.as_str()), ("DiskId", disk.as_str())];
+    world.fake.lock().failing.insert("attach_disk");
+    world.ok("AttachDisk", &on);
+    world.settle();
+    assert_eq!((world.disk_status(&disk).as_str(), world.get(&id).disks.len()), ("Available", 1));
+    world.fake.lock().failing.clear();
+    world.ok("AttachDisk", &on);
+    world.settle();
+    world.fake.lock().failing.insert("detach_disk");
+    world.ok("DetachDisk", &on);
+    world.settle();
+    assert_eq!((world.disk_status(&disk).as_str(), world.get(&id).disks.len()), ("In_use", 2));
+    let results: Vec<_> =
+        world.bus.events("ecs:Disk:DiskOperationCompleted").iter().map(|e| e["data"]["result"].clone()).collect();
+    assert_eq!(results, ["failed", "accomplished", "failed"]);
+}
+
+#[test]
+fn attributes_of_a_disk_are_changed() {
+    let world = World::new();
+    let disk = world.disk(&world.instance(), 0);
+    let on = ("DiskId", disk.as_str());
+    let seen = || {
+        let ids = format!("[\"{disk}\"]");
+        world.ok("DescribeDisks", &[("DiskIds", &ids)])["Disks"]["Disk"][0].clone()
+    };
+    assert_eq!((&seen()["DeleteAutoSnapshot"], &seen()["DeleteWithInstance"]), (&json!(true), &json!(true)));
+    world.ok("ModifyDiskAttribute", &[on, ("DeleteAutoSnapshot", "False")]);
+    assert_eq!((&seen()["DeleteAutoSnapshot"], &seen()["DeleteWithInstance"]), (&json!(false), &json!(true)));
+    world.ok("ModifyDiskAttribute", &[("DiskIds.1", &disk), ("DeleteWithInstance", "false"), ("DiskName", "system")]);
+    assert_eq!((&seen()["DiskName"], &seen()["DeleteWithInstance"]), (&json!("system"), &json!(false)));
+    for (params, status, code) in [
+        (&[][..], 400, "MissingParameter.DiskId"),
+        (&[on], 400, "NoAttributeToModify"),
+        (&[on, ("DiskName", "x")], 400, "InvalidDiskName.Malformed"),
+        (&[on, ("DeleteAutoSnapshot", "maybe")], 400, "InvalidParameter.DeleteAutoSnapshot"),
+        (&[("DiskId", "d-x"), ("DeleteAutoSnapshot", "false")], 404, "InvalidDiskId.NotFound"),
+    ] {
+        assert_eq!(world.refused("ModifyDiskAttribute", params), refusal(status, code), "{params:?}");
+    }
 }

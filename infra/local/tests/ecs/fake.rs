@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use local_cloud::seams::{
-    CloudEvent, CommandState, EventSink, GuestCommand, GuestSpec, Hypervisor, HypervisorError, ServiceError,
+    AttachedDisk, CloudEvent, CommandState, EventSink, GuestCommand, GuestSpec, Hypervisor, HypervisorError,
+    ServiceError,
 };
 use serde_json::Value;
 
@@ -133,6 +134,27 @@ impl Hypervisor for Fake {
         })
     }
 
+    fn create_snapshots(&self, copies: &[(String, String)], frozen: Option<&str>) -> Result<u64, HypervisorError> {
+        self.call("create_snapshots", |machine| {
+            machine.frozen.extend(frozen.map(str::to_owned));
+            let mut bytes = 0;
+            for (snapshot_id, disk_id) in copies {
+                let held = machine.disks.get(disk_id).ok_or_else(|| missing(disk_id))?.clone();
+                bytes += held.len() as u64;
+                machine.snapshots.entry(snapshot_id.clone()).or_insert(held);
+            }
+            Ok(bytes)
+        })
+    }
+
+    fn copy_snapshot(&self, snapshot_id: &str, from: &str) -> Result<u64, HypervisorError> {
+        self.call("copy_snapshot", |machine| {
+            let held = machine.snapshots.get(from).ok_or_else(|| missing(from))?.clone();
+            machine.snapshots.insert(snapshot_id.into(), held.clone());
+            Ok(held.len() as u64)
+        })
+    }
+
     fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), HypervisorError> {
         self.call("delete_snapshot", |machine| {
             machine.snapshots.remove(snapshot_id);
@@ -164,6 +186,31 @@ impl Hypervisor for Fake {
             machine.guests.remove(instance_id);
             Ok(())
         })
+    }
+
+    fn attach_disk(&self, instance_id: &str, disk: &AttachedDisk) -> Result<(), HypervisorError> {
+        self.call("attach_disk", |machine| {
+            if let Some(guest) = machine.guests.get_mut(instance_id)
+                && !guest.spec.disks.contains(disk)
+            {
+                guest.spec.disks.push(disk.clone());
+            }
+            Ok(())
+        })
+    }
+
+    fn detach_disk(&self, instance_id: &str, disk_id: &str) -> Result<(), HypervisorError> {
+        self.call("detach_disk", |machine| {
+            if let Some(guest) = machine.guests.get_mut(instance_id) {
+                guest.spec.disks.retain(|disk| disk.disk_id != disk_id);
+            }
+            Ok(())
+        })
+    }
+
+    fn console(&self, instance_id: &str) -> String {
+        let boots = self.lock().boots.get(instance_id).copied().unwrap_or_default();
+        format!("SeaBIOS\nboot {boots} of {instance_id}\n")
     }
 
     fn is_running(&self, instance_id: &str) -> bool {

@@ -111,7 +111,7 @@ const CASES: &[Case] = &[
     Case {
         name: "attach",
         ask: |world, id| {
-            let disk = text(&world.ok("CreateDisk", &[("ZoneId", "z"), ("Size", "20")])["DiskId"]);
+            let disk = text(&world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("Size", "20")])["DiskId"]);
             world.settle();
             world.ok("AttachDisk", &[("InstanceId", id), ("DiskId", &disk)]);
             disk
@@ -124,7 +124,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "create disk",
-        ask: |world, _| text(&world.ok("CreateDisk", &[("ZoneId", "z"), ("Size", "20")])["DiskId"]),
+        ask: |world, _| text(&world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("Size", "20")])["DiskId"]),
         check: |world, _, disk| {
             assert_eq!(world.disk_status(disk), "Available");
             assert_eq!(world.fake.lock().disks[disk], "empty");

@@ -203,7 +203,7 @@ fn a_snapshot_in_use_stays() {
     assert_eq!(world.refused("DeleteSnapshot", &delete), refusal(403, "Operation.Conflict"));
     world.settle();
 
-    let made = world.ok("CreateDisk", &[("ZoneId", "z"), ("SnapshotId", &snapshot)]);
+    let made = world.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-a"), ("SnapshotId", &snapshot)]);
     assert_eq!(world.refused("DeleteSnapshot", &delete), refusal(403, "Operation.Conflict"));
     world.settle();
     assert_eq!(world.snapshot(&snapshot)["Usage"], "disk");

@@ -1,5 +1,6 @@
 //! What the tool and the boots tell.
 
+use migration::findings::Booted;
 use serde::Deserialize;
 
 use super::{Answer, OutputError};
@@ -49,8 +50,23 @@ pub struct Look {
     pub started: bool,
     /// Whether the tool runs right now.
     pub alive: bool,
+    /// Whether the tool has passed its point of no return: only the snapshots lead back.
+    pub no_return: bool,
+    /// What was written since the tool was started, by file system: what going back would lose.
+    pub written: Vec<Written>,
     /// The end of the tool's log.
     pub log: Vec<String>,
+}
+
+/// Files that are newer than the tool's start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Mount point.
+    pub mount: String,
+    /// How many files.
+    pub files: u64,
+    /// Their size in all, MiB, rounded up.
+    pub mib: u64,
 }
 
 /// How the tool is doing, by the watching script.
@@ -62,39 +78,65 @@ pub fn read_watch(output: &str) -> Result<Tool, OutputError> {
         Some(state) if state.progress >= 100 => Tool::Succeeded,
         _ if answer.yes("died") => Tool::Died,
         Some(state) => {
-            Tool::Running { progress: refine(state.progress, &answer.text("count")), phase: state.progress_info }
+            let told = answer.text("progress");
+            let (progress, phase) = refine(state.progress, &told);
+            let phase = phase.map_or(state.progress_info, str::to_owned);
+            Tool::Running { progress, phase }
         }
         None => Tool::Running { progress: 0, phase: "starting".into() },
     })
 }
 
-/// Within the package manager's phase, the packages it has counted tell more: it goes from 25 to 90.
-fn refine(progress: u8, count: &str) -> u8 {
-    let Some((done, all)) = count.trim().split_once('/') else { return progress };
-    match (done.parse::<u64>(), all.parse::<u64>()) {
-        (Ok(done), Ok(all)) if all > 0 && done <= all && (25..90).contains(&progress) => {
-            progress.max(u8::try_from(25 + 65 * done / all).unwrap_or(90))
-        }
-        _ => progress,
+/// What the tool itself tells, `percent phase`, counts when it is further.
+fn refine(progress: u8, told: &str) -> (u8, Option<&str>) {
+    let (percent, phase) = told.trim().split_once(' ').unwrap_or((told.trim(), ""));
+    match percent.parse::<u8>() {
+        Ok(percent) if percent >= progress && percent < 100 => (percent, (!phase.is_empty()).then_some(phase)),
+        _ => (progress, None),
     }
 }
 
-/// Whether the guest has booted since the tool was started.
-pub fn read_booted(output: &str) -> Result<bool, OutputError> {
+/// Whether and into what the guest has booted since the tool was started.
+pub fn read_booted(output: &str) -> Result<Booted, OutputError> {
     let answer = Answer::read(output)?;
-    let (now, before) = (answer.text("boot_id"), answer.text("boot_id_before"));
-    Ok(!now.is_empty() && !before.is_empty() && now != before)
+    let some = |key: &str| Some(answer.text(key)).filter(|text| !text.is_empty());
+    Ok(Booted {
+        boot_id: answer.text("boot_id"),
+        boot_id_before: answer.text("boot_id_before"),
+        os_id: answer.text("os_id"),
+        os_version: answer.text("os_version"),
+        kernel: answer.text("kernel"),
+        kernel_default: answer.text("kernel_default"),
+        finishing: some("finishing"),
+        failed: some("failed"),
+    })
 }
 
 /// What became of the guest.
 pub fn read_look(output: &str) -> Result<Look, OutputError> {
     let answer = Answer::read(output)?;
+    let mut written = Vec::new();
+    for value in answer.all("written") {
+        // The mount point may hold blanks as fstab(5) writes them, never a plain one.
+        let fields: Vec<&str> = value.split(' ').collect();
+        let parsed = match fields.as_slice() {
+            [mount, files, mib] => files.parse().ok().zip(mib.parse().ok()).map(|(files, mib)| Written {
+                mount: (*mount).to_owned(),
+                files,
+                mib,
+            }),
+            _ => None,
+        };
+        written.push(parsed.ok_or(OutputError::BadValue { key: "written", value })?);
+    }
     Ok(Look {
         os_id: answer.text("os_id"),
         os_version: answer.text("os_version"),
         boot_id: answer.text("boot_id"),
         started: answer.text("started") != "no",
         alive: answer.yes("alive"),
+        no_return: answer.yes("no_return"),
+        written,
         log: answer.all("log"),
     })
 }
@@ -115,21 +157,27 @@ mod tests {
             read_watch(&lines(&[("state", &state(progress, code)), more])).unwrap()
         };
         let running = |progress| Tool::Running { progress, phase: "packages".into() };
-        assert_eq!(tool(10, 0, ("count", "")), running(10));
-        assert_eq!(tool(25, 0, ("count", "20/40")), running(57));
-        assert_eq!(tool(10, 0, ("count", "20/40")), running(10), "downloads are counted otherwise");
-        assert_eq!(tool(10, 0, ("count", "x/0")), running(10));
-        assert_eq!(tool(100, 0, ("count", "")), Tool::Succeeded);
+        assert_eq!(tool(10, 0, ("progress", "")), running(10));
+        assert_eq!(tool(25, 0, ("progress", "57")), running(57));
+        assert_eq!(tool(60, 0, ("progress", "57")), running(60), "it never goes back");
+        assert_eq!(tool(10, 0, ("progress", "x y")), running(10));
+        assert_eq!(tool(10, 0, ("progress", "100 Reports")), running(10), "the end is the tool's own word");
+        let told = Tool::Running { progress: 60, phase: "TargetTransactionCheck".into() };
+        assert_eq!(tool(10, 0, ("progress", "60 TargetTransactionCheck")), told);
+        assert_eq!(tool(100, 0, ("progress", "")), Tool::Succeeded);
         assert_eq!(tool(10, 103, ("died", "yes")), Tool::Failed("no space".into()));
         assert_eq!(tool(10, 0, ("died", "yes")), Tool::Died);
         assert_eq!(read_watch(&lines(&[])).unwrap(), Tool::Running { progress: 0, phase: "starting".into() });
     }
 
     #[test]
-    fn a_boot_is_new_only_when_both_ids_are_known() {
-        let booted = |now, before| read_booted(&lines(&[("boot_id", now), ("boot_id_before", before)])).unwrap();
-        assert!(booted("b", "a"));
-        assert!(!booted("a", "a"));
-        assert!(!booted("a", ""));
+    fn a_boot_and_a_look() {
+        let answer = [("boot_id", "b"), ("boot_id_before", "a"), ("os_id", "centos"), ("finishing", "FirstBoot")];
+        let booted = read_booted(&lines(&answer)).unwrap();
+        assert_eq!((booted.finishing.as_deref(), booted.failed), (Some("FirstBoot"), None));
+        let look = read_look(&lines(&[("started", "yes"), ("no_return", "no"), ("written", "/data 12 3")])).unwrap();
+        assert!(look.started && !look.no_return);
+        assert_eq!(look.written, [Written { mount: "/data".into(), files: 12, mib: 3 }]);
+        assert!(read_look(&lines(&[("written", "/data many 3")])).is_err());
     }
 }

@@ -1,13 +1,134 @@
 # The migratability check. Changes nothing: databases are read from copies, lists and caches go to a
 # scratch folder that is deleted.
 scratch
+mounts=$R/proc/mounts
+cat "$R/etc/fstab" >"$WORK/fstab" 2>/dev/null
+(! rpm_based || copy_rpm_database; list_installed >"$WORK/installed"; list_kernels >"$WORK/kernels"; list_old_kernels >"$WORK/old") 2>/dev/null
+# NAME... as an expression: is one of these packages installed?
+installed() { awk -v names=" $* " 'index(names, " " $1 " ") { print $1 "-" $2 }' "$WORK/installed"; }
+prefix() { sed "s/^/$1 /"; }
+list_file() { for file in "$@"; do [ ! -f "$file" ] || sed "s|^|${file#"$R"}: |" "$file"; done; }
+
+# Each line: the fact's name, and what was found.
+check_files() {
+    for link in "$R"/*; do
+        target=$(readlink "$link") && case $target in /*) echo "root_link ${link#"$R"} -> $target" ;; esac
+    done
+    awk '
+        function path(p) { if (p != "/") sub(/\/+$/, "", p); return p }
+        /^[ \t]*(#|$)/ { next }
+        NF < 3 || NF > 6 { print "fstab_unparsed line " FNR; next }
+        $3 ~ /^(nfs4?|cifs|smb3)$/ { print "network_mount " $2 " of " $1 " in fstab" }
+        $2 ~ "^/(var|var/lib|var/lib/leapp)$" && "," $4 "," ~ /,noexec,/ { print "noexec_var " $2 " in fstab" }
+        $3 == "xfs" {
+            n = split($4, options, ",")
+            for (i = 1; i <= n; i++) {
+                sub(/=.*/, "", options[i])
+                if (options[i] ~ /^(nobarrier|barrier|nodelaylog|delaylog|ihashsize|irixsgid|osyncisdsync|osyncisosync)$/)
+                    print "xfs_option " options[i] " of " $2
+            }
+        }
+        $2 ~ "^/" {
+            new = path($2)
+            for (old in line) if (old == new || new == "/" || index(old, new "/") == 1) print "fstab_order " new " after " old
+            line[new] = 1
+        }' "$WORK/fstab"
+    awk '
+        $3 ~ /^(nfs4?|cifs|smb3)$/ { print "network_mount " $2 " of " $1 }
+        "," $4 "," ~ /,noexec,/ && $2 ~ "^/(var|var/lib|var/lib/leapp)$" { print "noexec_var " $2 }
+        "," $4 "," ~ /,noexec,/ && $2 == "/tmp" { print "noexec_tmp /tmp" }
+        "," $4 "," ~ /,ro,/ && ($2 == "/mnt" || $2 == "/sys") { print "read_only " $2 }
+        $3 == "btrfs" && !seen[$1]++ { print "btrfs " $2 }' "$mounts"
+    awk 'listing { known[$2] = 1; next }
+        $1 ~ "^/dev/" && $1 !~ "^/dev/loop" && $2 != "/" && $2 !~ "^/(proc|dev|run|sys|etc|var/lib/(docker|containers|kubelet))/" && !($2 in known) {
+            print "unlisted_mount " $2 " of " $1
+        }' listing=1 "$WORK/fstab" listing= "$mounts"
+    for id in "$R"/sys/class/block/dm-*/dm/uuid; do
+        case $(cat "$id" 2>/dev/null) in CRYPT-*) echo "luks $(cat "${id%uuid}name")" ;; esac
+    done
+    disk=$(awk '$2 == "/" || $2 == "/boot" { name = $1 } END { sub(".*/", "", name); sub(/p?[0-9]+$/, "", name); print name }' "$mounts")
+    [ -d "$R/sys/firmware/efi" ] || for start in "$R/sys/class/block/$disk"[0-9p]*/start; do
+        [ "$(cat "$start" 2>/dev/null || echo 2048)" -ge 2048 ] || echo "early_partition $disk at sector $(cat "$start")"
+    done
+    nics=$(for nic in "$R"/sys/class/net/*; do [ ! -e "$nic/device" ] || echo "${nic##*/}"; done)
+    case "$(echo "$nics" | wc -l) $nics" in 1\ *) ;; *eth[0-9]*) echo "nic $(echo "$nics" | tr '\n' ' ')" ;; esac
+    grep -l -w -E 'pam_tally2(\.so)?' "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_removed pam_tally2 in |"
+    for module in pam_pkcs11 pam_krb5; do
+        grep -l -E "^[^#]*$module" "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_question $module in |"
+    done
+    list_file "$R/etc/hosts.allow" "$R/etc/hosts.deny" | grep -v -E ': *(#|$)' | prefix tcp_wrappers
+    [ ! -h "$R/etc/resolv.conf" ] || echo "resolv_link $(readlink "$R/etc/resolv.conf")"
+    [ ! -f "$R/var/lib/pacemaker/cib/cib.xml" ] || echo "cluster pacemaker"
+    for version in "$R"/var/lib/pgsql/data/PG_VERSION "$R"/var/lib/pgsql/*/data/PG_VERSION "$R"/var/lib/postgresql/*/*/PG_VERSION; do
+        [ ! -f "$version" ] || echo "postgresql ${version#"$R"} says $(cat "$version")"
+    done
+    grep -l -E -m 1 '^#!.*python(2|2\.7)?( |$)' "$R"/usr/local/bin/* "$R"/usr/local/sbin/* "$R"/etc/cron.*/* 2>/dev/null | sed "s|^$R|python2 |"
+    sed -n 's/.*release \([0-9.]*\).*/release \1/p' "$R/etc/redhat-release" 2>/dev/null
+}
+check_boot() {
+    running=$(uname -r)
+    newest=$(tail -n 1 "$WORK/kernels")
+    if grep -q -x -F -e "$running" "$WORK/kernels"; then
+        [ "$running" = "$newest" ] || echo "kernel_not_newest $running runs, $newest is installed"
+    elif [ -d "$R/lib/modules/$running" ]; then
+        echo "custom_kernel $running"
+    fi
+    prefix old_kernel <"$WORK/old"
+    if [ -d "$R/sys/firmware/efi" ]; then
+        have efibootmgr || echo "efi_tool efibootmgr"
+        awk '$2 == "/boot/efi" || $2 == "/efi" { found = 1 } END { if (!found) print "efi_mount /boot/efi" }' "$mounts"
+        for variable in "$R"/sys/firmware/efi/efivars/SecureBoot-*; do
+            [ ! -f "$variable" ] || [ "$(od -An -t u1 "$variable" | awk '{ print $NF }')" != 1 ] || echo "secure_boot enabled"
+        done
+    fi
+    sed -n 's/.*\[\(integrity\|confidentiality\)\].*/secure_boot lockdown \1/p' "$R/sys/kernel/security/lockdown" 2>/dev/null
+    installed grub | prefix grub_legacy
+    removed_drivers | prefix removed_driver
+    awk '$1 == "AliSecGuard" { print "security_agent " $1 } $1 == "nvidia" { print "nvidia " $1 }' "$R/proc/modules"
+    # x86-64-v2: what EL 9 is compiled for.
+    [ "$(uname -m)" != x86_64 ] || awk '/^flags/ {
+        n = split("cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3", need, " ")
+        for (i = 1; i <= n; i++) if (" " $0 " " !~ " " need[i] " ") print "cpu " need[i]
+        exit
+    }' "$R/proc/cpuinfo"
+}
+check_packages() {
+    if rpm_based; then
+        cat "$R"/etc/yum.repos.d/*.repo 2>/dev/null | sed -n 's/^\[\(.*\)\] *$/repo_twice \1/p' | sort | uniq -d
+        list_file "$R/etc/yum.conf" "$R/etc/dnf/dnf.conf" | grep -E ': *exclude(pkgs)? *=' | prefix excluded
+        list_file "$R/etc/yum.conf" "$R/etc/dnf/dnf.conf" | grep -E ': *plugins *= *(0|no|false)' | prefix plugins_off
+        [ ! -e "$R/etc/rhsm/ca/katello-server-ca.pem" ] || echo "katello katello-server-ca.pem"
+        installed katello-ca-consumer katello-agent venv-salt-minion | prefix katello
+        grep -q '^AllowZoneDrifting *= *yes' "$R/etc/firewalld/firewalld.conf" 2>/dev/null && echo "zone_drifting yes"
+    else
+        apt-mark showhold 2>/dev/null | prefix held
+    fi
+    installed docker docker-ce docker.io | prefix docker
+    installed ntp | prefix ntp
+    installed gcc glibc libc6 | prefix version
+    echo "version kernel-$(uname -r)"
+    check_sshd
+}
+# EL 7: changed and no word on root in the global part. EL 8: as delivered, so the package's next one replaces it.
+check_sshd() {
+    file=$R/etc/ssh/sshd_config
+    rpm_based && [ -f "$file" ] || return 0
+    changed=$(rpm -V openssh-server 2>/dev/null | awk '$1 ~ /5/ && $NF == "/etc/ssh/sshd_config"')
+    told=$(awk '{ word = tolower($1) } word == "match" { inside = tolower($2) != "all" } word == "permitrootlogin" && !inside { print $2 }' "$file")
+    case $FROM in
+    2 | 7) [ -z "$changed" ] || [ -n "$told" ] || echo "root_login sshd_config was changed and does not say PermitRootLogin" ;;
+    *) [ -n "$changed" ] || echo "root_login sshd_config is as delivered, the new system's denies passwords to root" ;;
+    esac
+}
 
 say_os
-say memory_mib "$(awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo)"
+awk '/^MemAvailable:/ { print "osf\tmemory_mib\t" int($2 / 1024) } /^MemTotal:/ { print "osf\tmemory_total_mib\t" int($2 / 1024) }' "$R/proc/meminfo"
 for path in /usr /var /boot; do
-    say free_mib "$path $(df -Pk "$path" | awk 'NR == 2 { print int($4 / 1024) }')"
+    say free_mib "$path $(df -Pk "$R$path" | awk 'NR == 2 { print int($4 / 1024) }')"
 done
-awk '$NF ~ /^\(.*O.*\)$/ { print $1 }' /proc/modules | head -n 20 | say_lines foreign_module
+awk '$NF ~ /^\(.*[OEPF].*\)$/ { print $1 }' "$R/proc/modules" | head -n 20 | say_lines foreign_module
+(! rpm_based || copy_rpm_database; check_files; check_boot; check_packages) 2>/dev/null |
+    awk 'seen[$1]++ < 20 { name = $1; sub(/^[^ ]+ /, ""); print "osf\tsystem." name "\t" substr($0, 1, 200) }'
 
 # Why there is no plan: what cannot be reached now may be reached later, what cannot be resolved stays so.
 tell_problem() {
@@ -19,74 +140,5 @@ tell_problem() {
     fi
 }
 
-# name, sections and rows of the transaction that dnf shows
-preview_distro_sync() {
-    cp -a /var/lib/rpm "$WORK/rpm"
-    printf '%%_dbpath %s\n' "$WORK/rpm" >"$WORK/home/.rpmmacros"
-    export HOME=$WORK/home
-    rpm -qa --qf '%{NAME}.%{ARCH}\n' | grep -E '\.i[3-6]86$' | head -n 50 | say_lines foreign_package
-    rpm -qa --qf '%{NAME}-%{VERSION}\n' | grep -E '^(mysql|mariadb).*server' | say_lines mysql
-    awk -F= '/^\[/ { s = $0 } /^enabled *= *1/ && s == "[epel-modular]" { print "yes"; exit }' \
-        /etc/yum.repos.d/*.repo 2>/dev/null | say_lines epel_modular
-    package_problems | say_lines package_problem
-    distro_sync_repos "$WORK/repos"
-    distro_sync_transaction >"$WORK/transaction"
-    fetch 5 dnf --assumeno $(distro_sync_options "$WORK/repos") --setopt=cachedir="$WORK/cache" \
-        --setopt=logdir="$WORK/cache" --setopt=persistdir="$WORK/cache" shell "$WORK/transaction"
-    mv "$WORK/out" "$WORK/plan"
-    if grep -q -e '^Transaction Summary' -e '^Nothing to do' "$WORK/plan"; then
-        awk '
-            /^[A-Z].*:$/ { section = $0; next }
-            /^Transaction Summary/ { exit }
-            /^ [^ ]/ {
-                if (section ~ /^Removing/) print "osf\tremoval\t" $1
-                else if (section ~ /^Downgrading/) print "osf\tdowngrade\t" $1
-                if (section ~ /^(Installing|Upgrading|Downgrading|Reinstalling)/) changes++
-            }
-            END { print "osf\tchanges\t" changes + 0 }
-        ' "$WORK/plan" | grep -v -x -F "$(distro_sync_replaced | sed 's/^/osf	removal	/')"
-    else
-        tell_problem
-    fi
-}
-
-preview_apt_full_upgrade() {
-    dpkg-query -W -f '${Package}:${Architecture}\n' | grep ':i386$' | head -n 50 | say_lines foreign_package
-    dpkg-query -W -f '${db:Status-Abbrev} ${Package}-${Version}\n' | awk '$1 == "ii" { print $2 }' |
-        grep -E '^(mysql|mariadb)-server' | say_lines mysql
-    package_problems | say_lines package_problem
-    mkdir "$WORK/etc"
-    cp -a /etc/apt/. "$WORK/etc"
-    apt_source_files | sed "s|^/etc/apt|$WORK/etc|" | while IFS= read -r file; do apt_next_release "$file"; done
-    cp /var/lib/apt/extended_states "$WORK/extended_states" 2>/dev/null || : >"$WORK/extended_states"
-    set -- -o Dir::Etc::SourceList="$WORK/etc/sources.list" -o Dir::Etc::SourceParts="$WORK/etc/sources.list.d" \
-        -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache" -o Dir::Log="$WORK/cache" \
-        -o Dir::State::extended_states="$WORK/extended_states" -o APT::Sandbox::User=root
-    if ! fetch 5 apt-get "$@" -q -o APT::Update::Error-Mode=any update; then
-        mv "$WORK/out" "$WORK/plan"
-        tell_problem
-        return
-    fi
-    if ! apt-get "$@" -q -s full-upgrade >"$WORK/plan" 2>&1; then
-        tell_problem
-        return
-    fi
-    # A package that a new one says it replaces or provides has a successor.
-    awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$WORK/plan" >"$WORK/new"
-    xargs apt-cache "$@" show --no-all-versions <"$WORK/new" 2>/dev/null |
-        awk '/^(Replaces|Provides):/ { gsub(/\([^)]*\)/, ""); gsub(/,/, " "); for (i = 2; i <= NF; i++) print $i }' |
-        sort -u >"$WORK/replaced"
-    # So has a library whose next version is new: libsemanage1, libsemanage2.
-    awk 'function stem(name) { sub(/[0-9.]+(t64)?$/, "", name); return name }
-        FNR == NR { if ($1 ~ /^lib.*[0-9]/) new[stem($1)] = 1; next }
-        $1 == "Remv" && $2 ~ /^lib.*[0-9]/ && stem($2) in new { print $2 }' "$WORK/new" "$WORK/plan" >>"$WORK/replaced"
-    awk '$1 == "Remv" { print $2 }' "$WORK/plan" | grep -v -x -F -f "$WORK/replaced" | say_lines removal
-    awk '$1 == "Inst" && /DOWNGRADED/ { print $2 }' "$WORK/plan" | say_lines downgrade
-    say changes "$(grep -c '^Inst ' "$WORK/plan")"
-}
-
-case $ENGINE in
-distro-sync) preview_distro_sync ;;
-*) preview_apt_full_upgrade ;;
-esac
-say done yes
+engine_preview
+say 'done' yes

@@ -1,14 +1,14 @@
 # What every script begins with. Answers are lines "osf<TAB>key<TAB>value"; anything else is noise.
+# $R is empty; tests set it to a directory that stands for /.
 set -u
 # Without this dnf makes a folder for aliases.
 export LC_ALL=C DNF_DISABLE_ALIASES=1
-DIR=/var/lib/osferry/$MID-$HOP
 
 # A scratch folder that is gone when the script ends: in memory where package lists fit.
 scratch() {
-    base=/run
-    [ "$(df -Pk /run | awk 'NR == 2 { print int($4 / 1024) }')" -ge 400 ] || base=/var/tmp
-    WORK=$(mktemp -d $base/osferry.XXXXXX) || exit 3
+    base=$R/run
+    [ "$(df -Pk "$base" | awk 'NR == 2 { print int($4 / 1024) }')" -ge 400 ] || base=$R/var/tmp
+    WORK=$(mktemp -d "$base/osferry.XXXXXX") || exit 3
     trap 'rm -rf "$WORK"' EXIT
     mkdir -p "$WORK/home" "$WORK/cache" "$WORK/lists/partial" "$WORK/repos"
 }
@@ -16,7 +16,8 @@ scratch() {
 # Does this output speak of repositories that could not be reached?
 unreachable() {
     grep -q -i -e 'curl error' -e 'cannot download' -e 'failed to download' -e 'failed to fetch' -e 'unable to fetch' \
-        -e 'could not resolve' -e 'could not connect' -e 'unable to connect' -e 'temporary failure' "$1"
+        -e 'could not resolve' -e 'could not connect' -e 'unable to connect' -e 'temporary failure' \
+        -e 'cannot retrieve' -e 'cannot find a valid baseurl' -e 'no more mirrors' "$1"
 }
 
 # TRIES command: runs it, its output in $WORK/out; again while repositories cannot be reached.
@@ -39,17 +40,30 @@ say_lines() { while IFS= read -r line; do [ -z "$line" ] || say "$1" "$line"; do
 have() { command -v "$1" >/dev/null 2>&1; }
 
 say_os() {
-    say os_id "$(. /etc/os-release && printf %s "${ID-}")"
-    say os_version "$(. /etc/os-release && printf %s "${VERSION_ID-}")"
-    say boot_id "$(cat /proc/sys/kernel/random/boot_id)"
+    say os_id "$(. "$R/etc/os-release" && printf %s "${ID-}")"
+    say os_version "$(. "$R/etc/os-release" && printf %s "${VERSION_ID-}")"
+    say boot_id "$(cat "$R/proc/sys/kernel/random/boot_id")"
 }
 
-list_packages() {
-    case $ENGINE in
-    distro-sync) rpm -qa --qf '%{NAME}\n' ;;
-    *) dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | awk '$1 == "ii" { print $2 }' ;;
-    esac | sort -u
+rpm_based() { [ "$ENGINE" != apt-full-upgrade ]; }
+
+# From here on rpm and dnf read a copy of the package database: asking may write to the original.
+copy_rpm_database() {
+    [ -d "$WORK/rpm" ] || cp -a "$R/var/lib/rpm" "$WORK/rpm"
+    printf '%%_dbpath %s\n' "$WORK/rpm" >"$WORK/home/.rpmmacros"
+    export HOME="$WORK/home"
 }
+
+# "name version architecture" of what is installed.
+list_installed() {
+    if rpm_based; then
+        rpm -qa --qf '%{NAME} %{VERSION}-%{RELEASE} %{ARCH}\n'
+    else
+        dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version} ${Architecture}\n' |
+            awk '$1 == "ii" { print $2, $3, $4 }'
+    fi
+}
+list_packages() { list_installed | awk '{ print $1 }' | sort -u; }
 
 # Running services; none where nothing like systemd manages them.
 list_services() {
@@ -61,20 +75,57 @@ list_services() {
 # What is wrong with the package database; silent when nothing is. Leaves nothing behind: caches and logs
 # go to $WORK.
 package_problems() {
-    case $ENGINE in
-    distro-sync)
-        dnf -q --noplugins --setopt=cachedir="$WORK/cache" --setopt=logdir="$WORK/cache" \
-            --setopt=persistdir="$WORK/cache" check 2>&1
-        ;;
-    *)
+    if ! rpm_based; then
         dpkg --audit 2>&1
         apt-get -qq -o Dir::Cache="$WORK/cache" check 2>&1 | grep -v '^W:'
-        ;;
-    esac | head -n 5
+    elif have dnf; then
+        dnf -q --noplugins --setopt=cachedir="$WORK/cache" --setopt=logdir="$WORK/cache" \
+            --setopt=persistdir="$WORK/cache" check 2>&1
+    else
+        # EL 7: `yum check` takes minutes, and says no more.
+        yum --version >"$WORK/yum" 2>&1 || tail -n 1 "$WORK/yum" | sed 's/^/yum does not start: /'
+        rpm -Va --nofiles --nodigest --nosignature --noscripts 2>&1
+        list_installed | awk '$1 !~ /^(kernel.*|gpg-pubkey)$/ && seen[$1 "." $3]++ == 1 { print $1 "." $3 " is installed twice" }'
+    fi | head -n 5
+}
+
+# Drivers that EL 8 has no more, of those that are loaded (leapp-data, device_driver_deprecation_data.json; without
+# those of which only some devices are gone).
+removed_drivers() {
+    awk '$1 ~ /^(3w_9xxx|3w_sas|aic79xx|aoe|arcmsr|be2iscsi|bfa|bna|cxgb3|floppy|hptiop|initio|isci|mptctl|mthca|mtip32xx|mvsas|mvumi|pata_.*|sata_(mv|nv|promise|qstor|sil|sil24|sis|svw|sx4|uli|via|vsc)|stex|sx8|tulip|ufshcd)$/ { print $1 }' \
+        "$R/proc/modules" 2>/dev/null
+}
+# Versions of the installed kernels as `uname -r` tells them, oldest first; in the order of rpm, to which a number is
+# newer than a word (1160.119.1.el7 than 1160.el7).
+list_kernels() {
+    list_installed | awk '
+        $1 ~ /^kernel(-plus|-ml|-lt|-uek)?(-core)?$/ { print $2 "." $3 }
+        $1 ~ /^linux-image-[0-9].*[0-9a-z]$/ && $1 !~ /-(dbg|unsigned)$/ { print substr($1, 13) }' |
+        awk '{
+            key = ""
+            rest = $0
+            while (match(rest, /[0-9]+|[A-Za-z]+/)) {
+                part = substr(rest, RSTART, RLENGTH)
+                key = key (part ~ /^[0-9]/ ? sprintf("2%012d ", part) : "1" part " ")
+                rest = substr(rest, RSTART + RLENGTH)
+            }
+            print key "\t" $0
+        }' | sort -u | cut -f 2
+}
+# Kernels that neither run, nor are the newest, nor the boot loader's choice.
+list_old_kernels() {
+    list_kernels | sed '$d' | grep -v -x -F -e "$(uname -r)" |
+        grep -v -x -F -e "$(grubby --default-kernel 2>/dev/null | sed 's/.*vmlinuz-//')"
 }
 
 # A process id means something only in the boot that it is of.
 tool_is_alive() {
-    [ -s "$DIR/pid" ] && [ "$(cat /proc/sys/kernel/random/boot_id)" = "$(cat "$DIR/before/boot_id")" ] &&
+    [ -s "$DIR/pid" ] && [ "$(cat "$R/proc/sys/kernel/random/boot_id")" = "$(cat "$DIR/before/boot_id" 2>/dev/null)" ] &&
         kill -0 "$(cat "$DIR/pid")" 2>/dev/null
+}
+
+# A file without what OS Ferry changed in it: `#osferry-off# ` stands before a line that was taken out,
+# `#osferry-on#` above a line that was put in.
+without_our_changes() {
+    awk '/^#osferry-on#/ { getline; next } { sub(/^#osferry-off# /, ""); print }' "$1"
 }

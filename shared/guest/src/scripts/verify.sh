@@ -1,54 +1,61 @@
-# Is it the target, and is it healthy? Services and applications get $SECONDS_LEFT to come up.
+# Is it the target, and is it healthy? Services and applications get $SECONDS_LEFT to come up; then
+# everything is compared with how it was before.
 scratch
-http_answers() {
-    if have curl; then curl -fsS -o /dev/null -m 10 "$1" 2>&1
-    elif have wget; then wget -q -O /dev/null -T 10 "$1" 2>&1
-    elif have bash && [ "${1#http://}" != "$1" ]; then bash_get "${1#http://}" 2>&1
-    else busybox wget -q -O /dev/null -T 10 "$1" 2>&1; fi
-}
-# Plain HTTP without any client: Debian's static busybox crashes when it resolves a host, even an address.
-bash_get() {
-    host=${1%%/*} path=${1#"${1%%/*}"} port=80
-    case $host in *:*[0-9]) port=${host##*:} ;; esac
-    name=${host%":$port"}
-    timeout 10 bash -c '
-        exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$3" >&3 || exit
-        read -r version status words <&3
-        case $status in [23][0-9][0-9]) ;; *) echo "$version $status $words"; exit 1 ;; esac
-    ' "$name" "$port" "${path:-/}" "$host"
-}
-tcp_answers() {
-    if have nc; then nc -z -w 10 "$1" "$2" 2>&1
-    elif have bash; then timeout 10 bash -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1
-    else busybox nc -z -w 10 "$1" "$2" 2>&1; fi
-}
-unit_exists() {
-    for folder in /etc/systemd/system /usr/lib/systemd/system /lib/systemd/system; do
-        [ -e "$folder/$1" ] && return 0
-    done
-    return 1
-}
-lost_services() {
-    list_services >"$WORK/services"
-    grep -v -x -F -f "$WORK/services" "$DIR/before/services" | while IFS= read -r unit; do
-        if unit_exists "$unit"; then echo "$unit"; fi
-    done
-}
-
 until=$(($(date +%s) + SECONDS_LEFT))
 while :; do
     lost=$(lost_services)
+    list_ports >"$WORK/listening"
+    cut -d ' ' -f 1 "$WORK/listening" | sort -u >"$WORK/open"
+    closed=$(while read -r port program; do
+        grep -q -x "$port" "$WORK/open" || echo "$port $program"
+    done 2>/dev/null <"$DIR/before/ports")
     failed=$(probes)
-    [ -n "$lost$failed" ] && [ "$(date +%s)" -lt "$until" ] || break
+    [ -n "$lost$failed$closed" ] && [ "$(date +%s)" -lt "$until" ] || break
     sleep 1
 done
 say_os
 say boot_id_before "$(cat "$DIR/before/boot_id" 2>/dev/null)"
-grep -q '"Progress":100,"ErrorCode":0' "$DIR/state.json" 2>/dev/null && say tool_succeeded yes
+engine_success && say tool_succeeded yes
+say_kernel
 printf '%s\n' "$lost" | say_lines service_lost
 printf '%s\n' "$failed" | say_lines probe_failed
+# A port whose program is gone, or that systemd held for others, went with its package.
+printf '%s\n' "$closed" | while read -r port program; do
+    case $program in
+    '') ;;
+    */systemd) say port_retired "$port $program" ;;
+    /*) if [ -e "$program" ]; then say port_lost "$port $program"; else say port_retired "$port $program"; fi ;;
+    *) say port_lost "$port" ;;
+    esac
+done
+# KEY NAME: what was there before and is not now.
+compare() {
+    "list_$2" >"$WORK/$2"
+    missing "$2" | head -n 60 | say_lines "$1"
+}
+compare mount_lost mounts
+compare user_lost users
+compare cron_changed cron
+compare kernel_argument_lost kernel_arguments
+compare module_lost modules
+list_enabled >"$WORK/enabled"
+missing enabled | while IFS= read -r unit; do
+    if unit_exists "$unit"; then say service_disabled "$unit"; fi
+done
+# Configuration that a person had changed, and that is different now.
+while read -r sum file; do
+    [ "$(cksum 2>/dev/null <"$R$file" | cut -d ' ' -f 1)" = "$sum" ] || say configuration_changed "$file"
+done 2>/dev/null <"$DIR/before/changed_configuration"
+[ "$(selinux_mode)" = "$(cat "$DIR/before/selinux" 2>/dev/null)" ] ||
+    say setting_changed "SELinux: $(cat "$DIR/before/selinux" 2>/dev/null), now $(selinux_mode)"
+[ "$(default_target)" = "$(cat "$DIR/before/target" 2>/dev/null)" ] ||
+    say setting_changed "systemd's default target: $(cat "$DIR/before/target" 2>/dev/null), now $(default_target)"
 package_problems | say_lines package_problem
+# Packages of the old major version that are still there; its kernels may stay.
+if rpm_based && [ "$FROM" != "$TO" ]; then
+    say leftovers "$(rpm -qa --qf '%{NAME} %{RELEASE}\n' | grep -v '^kernel' | grep -c -E "\.el$FROM([._]|\$)")"
+fi
 list_packages >"$WORK/packages"
-grep -v -x -F -f "$WORK/packages" "$DIR/before/packages" | head -n 60 | say_lines package_lost
+missing packages | head -n 60 | say_lines package_lost
 say packages_new "$(grep -c -v -x -F -f "$DIR/before/packages" "$WORK/packages")"
 say done yes

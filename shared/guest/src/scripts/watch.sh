@@ -14,6 +14,6 @@ done
 if over; then say state "$(cat "$DIR/state.json")"; say done yes; exit 0; fi
 [ -s "$DIR/state.json" ] && say state "$(cat "$DIR/state.json")"
 [ "$grace" -gt 0 ] || say died yes
-# Packages done of packages to do, where the package manager counts them.
-say count "$(grep -o -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1)"
+# "percent phase", where the tool itself tells more.
+say progress "$(engine_progress)"
 say done yes

@@ -96,13 +96,34 @@ impl Client {
         Ok(answer.into())
     }
 
+    /// Every page of [`describe_snapshots`](Self::describe_snapshots), in hundreds.
+    pub async fn describe_all_snapshots(&self, mut request: DescribeSnapshots) -> Result<Vec<Snapshot>, ApiError> {
+        request.paging = Paging { next_token: None, max_results: Some(LARGEST_PAGE) };
+        let mut all = Vec::new();
+        loop {
+            let page = self.describe_snapshots(&request).await?;
+            all.extend(page.items);
+            request.paging.next_token = page.next_token;
+            if request.paging.next_token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// Deletes a snapshot, or cancels one that is progressing. Sent again: an unknown id is ignored.
     pub async fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), ApiError> {
         self.write("DeleteSnapshot", Params::default().set("SnapshotId", snapshot_id), true).await
     }
 
-    /// Keeps a snapshot `retention_days` from its creation; it can only be made longer. Sent again:
-    /// it sets an absolute value.
+    /// Renames a snapshot. Sent again: it sets an absolute value.
+    pub async fn modify_snapshot_name(&self, snapshot_id: &str, name: &str) -> Result<(), ApiError> {
+        let params = Params::default().set("SnapshotId", snapshot_id).set("SnapshotName", name);
+        self.write("ModifySnapshotAttribute", params, true).await
+    }
+
+    /// Keeps a snapshot `retention_days` from its creation; it can only be made longer, and what is
+    /// kept for ever stays so (`InvalidOperation.DecreaseRetentionDaysUnsupported`). Sent again: it sets an
+    /// absolute value.
     pub async fn modify_snapshot_retention(&self, snapshot_id: &str, retention_days: u32) -> Result<(), ApiError> {
         let params = Params::default().set("SnapshotId", snapshot_id).set("RetentionDays", retention_days);
         self.write("ModifySnapshotAttribute", params, true).await
@@ -229,7 +250,13 @@ impl Client {
         Ok(answer.into())
     }
 
-    async fn read<T: serde::de::DeserializeOwned>(
+    /// Parameters that begin with this client's region.
+    pub(super) fn in_region(&self) -> Params {
+        Params::in_region(self.rpc.region())
+    }
+
+    /// Asks.
+    pub(super) async fn read<T: serde::de::DeserializeOwned>(
         &self,
         action: &str,
         params: Vec<(String, String)>,
@@ -237,7 +264,18 @@ impl Client {
         self.rpc.call(action, params, true).await
     }
 
-    async fn write(&self, action: &str, params: Params, repeatable: bool) -> Result<(), ApiError> {
+    /// Creates something; `repeatable` when the request carries a ClientToken.
+    pub(super) async fn create<T: serde::de::DeserializeOwned>(
+        &self,
+        action: &str,
+        params: Params,
+        repeatable: bool,
+    ) -> Result<T, ApiError> {
+        self.rpc.call(action, params.into_vec(), repeatable).await
+    }
+
+    /// Changes something; `repeatable` when doing it twice is the same.
+    pub(super) async fn write(&self, action: &str, params: Params, repeatable: bool) -> Result<(), ApiError> {
         let _: IgnoredAny = self.rpc.call(action, params.into_vec(), repeatable).await?;
         Ok(())
     }

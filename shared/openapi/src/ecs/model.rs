@@ -87,6 +87,23 @@ pub struct Instance {
     pub tags: Vec<Tag>,
     /// Where it is in its network.
     pub vpc_attributes: VpcAttributes,
+    /// Security groups, `sg-…`.
+    #[serde(with = "wire::security_group_ids")]
+    pub security_group_ids: Vec<String>,
+    /// Network interfaces, the primary one included.
+    #[serde(with = "wire::network_interfaces")]
+    pub network_interfaces: Vec<NetworkInterface>,
+}
+
+/// A network interface of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct NetworkInterface {
+    /// `eni-…`
+    pub network_interface_id: String,
+    /// `Primary` or `Secondary`.
+    #[serde(rename = "Type")]
+    pub kind: String,
 }
 
 /// Where an instance is in its network.
@@ -134,6 +151,8 @@ pub struct Disk {
     pub size: u32,
     /// `cloud_essd`, `cloud_efficiency`, `local_ssd_pro`, …
     pub category: String,
+    /// `PL0` to `PL3` of an ESSD.
+    pub performance_level: String,
     /// Whether its automatic snapshots go with it.
     pub delete_auto_snapshot: bool,
     /// Whether it goes with the instance.

@@ -37,6 +37,12 @@ wrapped_list! {
     instances = "Instance";
     disks = "Disk";
     snapshots = "Snapshot";
+    snapshot_groups = "SnapshotGroup";
+    images = "Image";
+    device_mappings = "DiskDeviceMapping";
+    instance_ids = "InstanceIdSet";
+    security_group_ids = "SecurityGroupId";
+    network_interfaces = "NetworkInterface";
     invocations = "Invocation";
     invoke_instances = "InvokeInstance";
     invocation_results = "InvocationResult";

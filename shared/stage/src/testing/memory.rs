@@ -3,12 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
-use migration::{MigrationId, Millis, Record, Step};
+use migration::{MigrationId, Millis, Record, Step, Wish};
 use openapi::ApiError;
 use openapi::eventbridge::CloudEvent;
 
 use crate::bus::Bus;
-use crate::records::{Due, Lease, Outgoing, Records, RecordsError, Stored};
+use crate::records::{Commit, Due, Lease, Member, Outgoing, Records, RecordsError, Stored};
 use crate::testing::refused;
 
 /// Rows in memory, by the rules of Tablestore's conditions.
@@ -17,6 +17,8 @@ pub struct MemoryRecords {
     rows: RefCell<BTreeMap<MigrationId, Row>>,
     locks: RefCell<BTreeMap<String, MigrationId>>,
     history: RefCell<BTreeMap<(MigrationId, u64), Step>>,
+    members: RefCell<BTreeMap<(String, MigrationId), Member>>,
+    timings: RefCell<BTreeMap<(String, String), Millis>>,
     calls: Cell<u32>,
     fail: Cell<Option<u32>>,
 }
@@ -31,6 +33,7 @@ struct Row {
     outbox_seq: i64,
     look_at: Option<Millis>,
     resend_at: Option<Millis>,
+    wish: Option<(Wish, Millis)>,
 }
 
 impl MemoryRecords {
@@ -45,6 +48,7 @@ impl MemoryRecords {
             outbox_seq: 0,
             look_at: record.look_at,
             resend_at: None,
+            wish: None,
         };
         self.rows.borrow_mut().insert(record.id.clone(), row);
     }
@@ -62,7 +66,7 @@ impl MemoryRecords {
     }
 
     /// A migration's history, in order.
-    pub fn history(&self, id: &MigrationId) -> Vec<Step> {
+    pub fn steps(&self, id: &MigrationId) -> Vec<Step> {
         self.history.borrow().iter().filter(|((of, _), _)| of == id).map(|(_, step)| step.clone()).collect()
     }
 
@@ -104,6 +108,7 @@ impl Records for MemoryRecords {
             lease: row.lease,
             outbox: row.outbox,
             outbox_seq: row.outbox_seq,
+            wish: row.wish.map(|(wish, _)| wish),
         }))
     }
 
@@ -137,17 +142,10 @@ impl Records for MemoryRecords {
         ))
     }
 
-    async fn commit(
-        &self,
-        stored: &Stored,
-        holder: &str,
-        record: &Record,
-        outbox: &[Outgoing],
-        resend_at: Millis,
-    ) -> Result<Option<i64>, RecordsError> {
+    async fn commit(&self, stored: &Stored, record: &Record, commit: &Commit<'_>) -> Result<Option<i64>, RecordsError> {
         self.call()?;
         let mine = |row: &Row| {
-            row.version == stored.version + 1 && row.lease.as_ref().is_some_and(|lease| lease.holder == holder)
+            row.version == stored.version + 1 && row.lease.as_ref().is_some_and(|lease| lease.holder == commit.holder)
         };
         let mut poke = None;
         self.change(&record.id, mine, |row| {
@@ -155,10 +153,13 @@ impl Records for MemoryRecords {
             row.version += 1;
             row.lease = None;
             row.look_at = record.look_at;
-            if !outbox.is_empty() {
-                row.outbox = outbox.to_vec();
+            if !commit.outbox.is_empty() {
+                row.outbox = commit.outbox.to_vec();
                 row.outbox_seq = stored.outbox_seq + 1;
-                row.resend_at = Some(resend_at);
+                row.resend_at = Some(commit.resend_at);
+            }
+            if commit.answered {
+                row.wish = None;
             }
             poke = Some(row.poke);
         });
@@ -192,6 +193,60 @@ impl Records for MemoryRecords {
         Ok(())
     }
 
+    async fn wish(&self, id: &MigrationId, wish: &Wish, now: Millis) -> Result<bool, RecordsError> {
+        self.call()?;
+        Ok(self.change(
+            id,
+            |row| row.wish.is_none(),
+            |row| {
+                row.wish = Some((wish.clone(), now));
+                row.poke += 1;
+            },
+        ))
+    }
+
+    async fn history(&self, id: &MigrationId) -> Result<Vec<Step>, RecordsError> {
+        self.call()?;
+        Ok(self.steps(id))
+    }
+
+    async fn page(
+        &self,
+        start: Option<&MigrationId>,
+        limit: u32,
+    ) -> Result<(Vec<Record>, Option<MigrationId>), RecordsError> {
+        self.call()?;
+        let rows = self.rows.borrow();
+        let mut from = rows.iter().filter(|(id, _)| start.is_none_or(|start| *id >= start));
+        let records = from.by_ref().take(limit as usize).filter_map(|(_, row)| Record::from_json(&row.record).ok());
+        let records = records.collect();
+        Ok((records, from.next().map(|(id, _)| id.clone())))
+    }
+
+    async fn put_member(&self, member: &Member) -> Result<(), RecordsError> {
+        self.call()?;
+        let key = (member.batch_id.clone(), member.migration_id.clone());
+        self.members.borrow_mut().insert(key, member.clone());
+        Ok(())
+    }
+
+    async fn members(&self, batch_id: &str) -> Result<Vec<Member>, RecordsError> {
+        self.call()?;
+        let members = self.members.borrow();
+        Ok(members.values().filter(|member| member.batch_id == batch_id).cloned().collect())
+    }
+
+    async fn put_timing(&self, path: &str, occasion: &str, took: Millis) -> Result<(), RecordsError> {
+        self.call()?;
+        self.timings.borrow_mut().insert((path.to_owned(), occasion.to_owned()), took);
+        Ok(())
+    }
+
+    async fn timings(&self, path: &str) -> Result<Vec<Millis>, RecordsError> {
+        self.call()?;
+        Ok(self.timings.borrow().iter().filter(|((of, _), _)| of == path).map(|(_, took)| *took).collect())
+    }
+
     async fn lock_holder(&self, instance_id: &str) -> Result<Option<MigrationId>, RecordsError> {
         self.call()?;
         Ok(self.locks.borrow().get(instance_id).cloned())
@@ -216,7 +271,10 @@ impl Records for MemoryRecords {
         let passed = |at: Option<Millis>| at.is_some_and(|at| at <= now);
         let rows = self.rows.borrow();
         let due = rows.iter().filter(|(_, row)| {
-            passed(row.look_at) || passed(row.resend_at) || passed(row.lease.as_ref().map(|lease| lease.until))
+            passed(row.look_at)
+                || passed(row.resend_at)
+                || passed(row.lease.as_ref().map(|lease| lease.until))
+                || passed(row.wish.as_ref().map(|(_, at)| *at))
         });
         Ok(due.map(|(id, row)| Due { id: id.clone(), outbox: passed(row.resend_at) }).collect())
     }

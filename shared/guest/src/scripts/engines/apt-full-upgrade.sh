@@ -6,12 +6,102 @@ codename() {
 
 # Files with Debian's releases; other people's sources name releases of their own.
 apt_source_files() {
-    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+    for file in "$R"/etc/apt/sources.list "$R"/etc/apt/sources.list.d/*.list "$R"/etc/apt/sources.list.d/*.sources; do
         [ -f "$file" ] && grep -q -E '/debian(-security)?/?( |$)' "$file" && echo "$file"
     done
 }
 
-# The next release's name in place of this one's, in the named files.
+# The next release's name in place of this one's, in the named files: suites, -updates, -security alike.
+# Firmware has a component of its own from Debian 12 on (release notes, "non-free split").
 apt_next_release() {
     sed -i -E "/^(deb|Suites)/ s/\\b$(codename "$FROM")\\b/$(codename "$TO")/g" "$@"
+    [ "$TO" != 12 ] || sed -i -E '/^(deb|Components:)/ { /non-free-firmware/! s/\bnon-free\b/non-free non-free-firmware/ }' "$@"
 }
+
+#: preview
+apt_full_upgrade_preview() {
+    package_facts
+    mkdir "$WORK/etc"
+    cp -a /etc/apt/. "$WORK/etc"
+    apt_source_files | sed "s|^/etc/apt|$WORK/etc|" | while IFS= read -r file; do apt_next_release "$file"; done
+    cp /var/lib/apt/extended_states "$WORK/extended_states" 2>/dev/null || : >"$WORK/extended_states"
+    set -- -o Dir::Etc::SourceList="$WORK/etc/sources.list" -o Dir::Etc::SourceParts="$WORK/etc/sources.list.d" \
+        -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache" -o Dir::Log="$WORK/cache" \
+        -o Dir::State::extended_states="$WORK/extended_states" -o APT::Sandbox::User=root
+    if ! fetch 5 apt-get "$@" -q -o APT::Update::Error-Mode=any update; then
+        mv "$WORK/out" "$WORK/plan"
+        tell_problem
+        return
+    fi
+    if ! apt-get "$@" -q -s full-upgrade >"$WORK/plan" 2>&1; then
+        tell_problem
+        return
+    fi
+    # A package that a new one says it replaces or provides has a successor.
+    awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$WORK/plan" >"$WORK/new"
+    xargs apt-cache "$@" show --no-all-versions <"$WORK/new" 2>/dev/null |
+        awk '/^(Replaces|Provides):/ { gsub(/\([^)]*\)/, ""); gsub(/,/, " "); for (i = 2; i <= NF; i++) print $i }' |
+        sort -u >"$WORK/replaced"
+    # So has a library whose next version is new: libsemanage1, libsemanage2.
+    awk 'function stem(name) { sub(/[0-9.]+(t64)?$/, "", name); return name }
+        FNR == NR { if ($1 ~ /^lib.*[0-9]/) new[stem($1)] = 1; next }
+        $1 == "Remv" && $2 ~ /^lib.*[0-9]/ && stem($2) in new { print $2 }' "$WORK/new" "$WORK/plan" >>"$WORK/replaced"
+    awk '$1 == "Remv" { print $2 }' "$WORK/plan" | grep -v -x -F -f "$WORK/replaced" | say_lines removal
+    awk '$1 == "Inst" && /DOWNGRADED/ { print $2 }' "$WORK/plan" | say_lines downgrade
+    say changes "$(grep -c '^Inst ' "$WORK/plan")"
+}
+
+#: run
+apt_full_upgrade_run() {
+    export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l
+    state 5 repositories
+    # Source files by their place below /etc/apt, and apt's lists, for the way back.
+    mkdir -p "$DIR/saved"
+    apt_source_files | while IFS= read -r file; do
+        kept=$DIR/saved/${file#"$R"/etc/apt/}
+        mkdir -p "${kept%/*}"
+        [ -e "$kept" ] || cp -a "$file" "$kept"
+        apt_next_release "$file"
+    done
+    if [ ! -d "$DIR/lists" ]; then
+        mv /var/lib/apt/lists "$DIR/lists"
+        mkdir -p /var/lib/apt/lists/partial
+    fi
+    # Changed configuration files of the person stay.
+    set -- -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
+    fetch 20 apt-get "$@" -o APT::Update::Error-Mode=any update || fail 5 "apt-get update: $(tail -n 5 "$WORK/out")"
+    state 10 download
+    fetch 20 apt-get "$@" -d full-upgrade || fail 10 "apt-get download: $(tail -n 5 "$WORK/out")"
+    no_return
+    state 25 upgrade
+    apt-get "$@" upgrade --without-new-pkgs || fail 25 "apt-get upgrade ended with $?"
+    state 55 full-upgrade
+    apt-get "$@" full-upgrade || fail 55 "apt-get full-upgrade ended with $?"
+    state 90 checking
+    [ "$(. /etc/os-release && echo "$VERSION_ID")" = "$TO" ] || fail 90 "os-release does not say $TO"
+    apt-get -q clean
+    rm -rf "$DIR/lists"
+}
+
+#: progress
+apt_full_upgrade_progress() { count_progress; }
+
+#: boot
+apt_full_upgrade_finishing() { :; }
+apt_full_upgrade_success() { state_succeeded; }
+
+#: undo
+# Until the upgrade only sources and lists were exchanged and packages downloaded.
+apt_full_upgrade_undo() {
+    copy_files "$DIR/saved" "$R/etc/apt"
+    if [ -d "$DIR/lists" ]; then
+        rm -rf "$R/var/lib/apt/lists"
+        mv "$DIR/lists" "$R/var/lib/apt/lists"
+    fi
+    rm -rf "$DIR/saved"
+    rm -f "$R"/var/cache/apt/archives/*.deb
+}
+
+#: finish
+# Sources, lists and packages are the new release's; nothing else was touched.
+apt_full_upgrade_finish() { :; }

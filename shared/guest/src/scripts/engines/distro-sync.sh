@@ -1,22 +1,39 @@
 # Engine distro-sync: replace the release packages and bring every package to the target's version, in
 # one transaction. Only the target's repositories take part; the guest's own repository files stay.
 
-# Release packages of the source; they may go.
+# EL 7 has yum only; what the tool is asked for is the same.
+distro_sync_tool() { if have dnf; then echo dnf; else echo yum; fi; }
+
+# Directory of the target below the mirror.
+distro_sync_home() { case $TO in 2) echo alinux/2.1903 ;; *) echo "alinux/$TO" ;; esac; }
+
+# Release packages of the sources; they may go.
 distro_sync_replaced() {
-    printf '%s\n' centos-linux-release centos-linux-repos centos-gpg-keys centos-release centos-repos
+    printf '%s\n' centos-linux-release centos-linux-repos centos-gpg-keys centos-release centos-repos \
+        redhat-release redhat-release-server redhat-release-eula
 }
 
 distro_sync_repos() {
-    for repo in os updates plus; do
-        printf '[osferry-%s]\nname=Alibaba Cloud Linux 3 %s\nbaseurl=%s/alinux/3/%s/%s/\nenabled=1\ngpgcheck=%s\n' \
-            "$repo" "$repo" "$MIRROR" "$repo" "$(uname -m)" "$GPGCHECK"
-        printf 'gpgkey=%s/alinux/3/RPM-GPG-KEY-ALINUX-3\nskip_if_unavailable=%s\n' "$MIRROR" "$([ $repo = os ] && echo 0 || echo 1)"
+    home=$MIRROR/$(distro_sync_home)
+    key=$home/RPM-GPG-KEY-ALINUX-$TO
+    [ "$TO" != 2 ] || key=$MIRROR/alinux/RPM-GPG-KEY-ALIYUN
+    for repo in os updates plus extra; do
+        # The older system has a repository more.
+        [ "$TO" = 2 ] || [ $repo != extra ] || continue
+        printf '[osferry-%s]\nname=Alibaba Cloud Linux %s %s\nbaseurl=%s/%s/%s/\nenabled=1\ngpgcheck=%s\n' \
+            "$repo" "$TO" "$repo" "$home" "$repo" "$(uname -m)" "$GPGCHECK"
+        printf 'gpgkey=%s\nskip_if_unavailable=%s\n' "$key" "$([ $repo = os ] && echo 0 || echo 1)"
     done >"$1/osferry.repo"
 }
 
 distro_sync_options() {
-    printf '%s ' --noplugins --releasever=3 --allowerasing --setopt=reposdir="$1" --setopt=protected_packages= \
-        --setopt=module_platform_id=platform:al8 --setopt=clean_requirements_on_remove=False
+    printf '%s ' --noplugins --releasever="$TO" --setopt=reposdir="$1" --setopt=protected_packages= \
+        --setopt=clean_requirements_on_remove=False --disableexcludes=all
+    # yum removes nothing but what is obsolete, and knows no modules.
+    if "$(distro_sync_tool)" --help 2>/dev/null | grep -q -e --allowerasing; then
+        printf '%s ' --allowerasing
+        [ "$TO" -lt 3 ] || printf '%s ' --setopt=module_platform_id=platform:al8
+    fi
 }
 
 distro_sync_transaction() {
@@ -27,3 +44,67 @@ distro_sync_transaction() {
     echo distro-sync
     echo run
 }
+
+#: preview
+# name, sections and rows of the transaction that the tool shows
+distro_sync_preview() {
+    copy_rpm_database
+    package_facts
+    distro_sync_repos "$WORK/repos"
+    distro_sync_transaction >"$WORK/transaction"
+    fetch 5 "$(distro_sync_tool)" --assumeno $(distro_sync_options "$WORK/repos") --setopt=cachedir="$WORK/cache" \
+        --setopt=logdir="$WORK/cache" --setopt=persistdir="$WORK/cache" shell "$WORK/transaction"
+    mv "$WORK/out" "$WORK/plan"
+    if grep -q -e '^Transaction Summary' -e '^Nothing to do' "$WORK/plan"; then
+        awk '
+            /^[A-Z].*:$/ { section = $0; next }
+            /^Transaction Summary/ { exit }
+            /^ [^ ]/ {
+                if (section ~ /^Removing/) print "osf\tremoval\t" $1
+                else if (section ~ /^Downgrading/) print "osf\tdowngrade\t" $1
+                if (section ~ /^(Installing|Upgrading|Updating|Downgrading|Reinstalling)/) changes++
+            }
+            END { print "osf\tchanges\t" changes + 0 }
+        ' "$WORK/plan" | grep -v -x -F "$(distro_sync_replaced | sed 's/^/osf	removal	/')"
+    else
+        tell_problem
+    fi
+}
+
+#: run
+distro_sync_run() {
+    tool=$(distro_sync_tool)
+    state 5 repositories
+    mkdir -p "$DIR/repos"
+    distro_sync_repos "$DIR/repos"
+    distro_sync_transaction >"$DIR/transaction"
+    state 10 download
+    # Everything is here before anything is changed: no mirror can break the transaction.
+    fetch 20 "$tool" -y --downloadonly $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction"
+    code=$?
+    cat "$WORK/out"
+    [ $code -eq 0 ] || fail 10 "$tool download ended with $code"
+    no_return
+    state 25 packages
+    "$tool" -y -C $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction" ||
+        fail 25 "$tool distro-sync ended with $?"
+    state 90 checking
+    rpm -q alinux-release || fail 90 "alinux-release is not installed"
+    twice=$(rpm -qa --qf '%{NAME}\n' | grep -v -e '^kernel' -e '^gpg-pubkey' | sort | uniq -d | head -n 5)
+    [ -z "$twice" ] || fail 90 "packages are installed twice: $twice"
+    "$(distro_sync_tool)" -q --noplugins clean all
+}
+
+#: progress
+distro_sync_progress() { count_progress; }
+
+#: boot
+distro_sync_finishing() { :; }
+distro_sync_success() { state_succeeded && rpm -q alinux-release >/dev/null 2>&1; }
+
+#: undo
+# Until the transaction only packages were downloaded.
+distro_sync_undo() { rm -rf "$R"/var/cache/dnf/osferry-* "$R"/var/cache/yum/*/*/osferry-*; }
+
+#: finish
+distro_sync_finish() { rm -rf "$R"/var/cache/dnf/osferry-* "$R"/var/cache/yum/*/*/osferry-*; }

@@ -1,0 +1,210 @@
+//! POST /migrations: opens migrations, one or a batch.
+
+use fc_runtime::http_trigger::HttpResponse;
+use migration::os::{Os, System};
+use migration::path::route;
+use migration::policy::{LONGEST_OBSERVATION, Mode, Policy, Probe};
+use migration::{BatchRef, MigrationId, Record};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use stage::StageError;
+use stage::bus::Bus;
+use stage::cloud::Cloud;
+use stage::open::{Opened, open};
+use stage::records::Records;
+
+use crate::Console;
+use crate::answer::{Refusal, reply};
+use crate::instances::{check_ids, known, os_of, way};
+
+/// Body of POST /migrations.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Opening {
+    instances: Vec<Wanted>,
+    /// Destination of those that name none.
+    #[serde(default)]
+    target: Option<String>,
+    /// What to do, in place of the policy's mode.
+    #[serde(default)]
+    mode: Option<Mode>,
+    /// Fields of the policy that differ from the function's own.
+    #[serde(default)]
+    policy: Map<String, Value>,
+    /// After so many failures those that have changed nothing yet stop; 0: they go on.
+    #[serde(default)]
+    stop_after_failures: u32,
+    /// `b-` and 20 hex digits: to add to a batch, or to repeat a request whose answer got lost.
+    #[serde(default)]
+    batch: Option<String>,
+}
+
+/// An instance, by its id alone or with a destination of its own.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Wanted {
+    Id(String),
+    Own(Own),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Own {
+    id: String,
+    #[serde(default)]
+    target: Option<String>,
+}
+
+impl Wanted {
+    fn id(&self) -> &str {
+        match self {
+            Self::Id(id) => id,
+            Self::Own(own) => &own.id,
+        }
+    }
+
+    fn target(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Own(own) => own.target.as_deref(),
+        }
+    }
+}
+
+/// A batch's id: `b-` and 20 hex digits, as a migration's.
+pub fn batch_id(text: &str) -> Result<String, Refusal> {
+    let digits = text.strip_prefix("b-").and_then(|digits| format!("m-{digits}").parse::<MigrationId>().ok());
+    digits.map(|_| text.to_owned()).ok_or_else(|| Refusal::Bad(format!("{text:?} is not a batch id")))
+}
+
+/// What became of one instance.
+enum Came {
+    Opened(MigrationId, System, Value),
+    Already(MigrationId),
+    Problem(String),
+}
+
+/// How many are opened side by side.
+const LANES: usize = 8;
+
+impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console<'_, C, R, B, F> {
+    /// Opens what can be opened, and says why the rest cannot. Repeated, it opens nothing twice.
+    pub async fn open(&self, actor: &str, asked: &Opening) -> Result<HttpResponse, Refusal> {
+        check_ids(asked.instances.iter().map(Wanted::id))?;
+        let policy = self.policy_of(asked)?;
+        let mut targets: Vec<Option<Os>> = Vec::new();
+        for wanted in &asked.instances {
+            let target = wanted.target().or(asked.target.as_deref());
+            targets.push(target.map(os_of).transpose()?.or_else(|| policy.target.clone()));
+        }
+        let batch = BatchRef {
+            id: match &asked.batch {
+                Some(id) => batch_id(id)?,
+                None => MigrationId::from_bytes(self.bytes()?).as_str().replacen("m-", "b-", 1),
+            },
+            stop_after_failures: asked.stop_after_failures,
+        };
+        let ids: Vec<String> = asked.instances.iter().map(|wanted| wanted.id().to_owned()).collect();
+        let listed = self.listed(&ids).await?;
+        let one = async |index: usize| {
+            let policy = Policy { target: targets[index].clone(), ..policy.clone() };
+            let came = match known(listed.get(&ids[index]), &ids[index]) {
+                Err(why) => Ok(Came::Problem(why)),
+                Ok(system) => self.open_one(actor, &ids[index], system, policy, &batch).await,
+            };
+            (index, came)
+        };
+        let lane = async |number: usize| {
+            let mut lane = Vec::new();
+            for index in (number..ids.len()).step_by(LANES) {
+                lane.push(one(index).await);
+            }
+            lane
+        };
+        let (a, b, c, d, e, f, g, h) =
+            tokio::join!(lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7));
+        let mut came: Vec<_> = [a, b, c, d, e, f, g, h].into_iter().flatten().collect();
+        came.sort_by_key(|(index, _)| *index);
+
+        let (mut opened, mut already, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, came) in came {
+            let id = &ids[index];
+            match came {
+                Ok(Came::Opened(migration, system, hops)) => opened.push(json!({
+                    "instanceId": id, "migrationId": migration, "system": system.to_string(), "hops": hops,
+                })),
+                Ok(Came::Already(migration)) => already.push(json!({ "instanceId": id, "migrationId": migration })),
+                Ok(Came::Problem(why)) => problems.push(json!({ "instanceId": id, "error": why })),
+                // The others are opened all the same.
+                Err(error) => problems.push(json!({ "instanceId": id, "error": error.to_string(), "code": error.code() })),
+            }
+        }
+        tracing::info!(
+            request_id = self.invocation.request_id, actor, batch_id = batch.id, opened = opened.len(),
+            already = already.len(), problems = problems.len(), "a batch was opened"
+        );
+        let status = if opened.is_empty() && already.is_empty() { 422 } else { 202 };
+        Ok(reply(
+            status,
+            &json!({ "batch": batch.id, "opened": opened, "alreadyOpen": already, "problems": problems }),
+        ))
+    }
+
+    async fn open_one(
+        &self,
+        actor: &str,
+        instance_id: &str,
+        system: System,
+        policy: Policy,
+        batch: &BatchRef,
+    ) -> Result<Came, StageError> {
+        let hops = match route(&system, policy.target.as_ref(), &self.env.options.grants()) {
+            Ok(hops) => hops,
+            Err(error) => return Ok(Came::Problem(error.to_string())),
+        };
+        let id = match self.bytes() {
+            Ok(bytes) => MigrationId::from_bytes(bytes),
+            Err(refusal) => return Ok(Came::Problem(refusal.to_string())),
+        };
+        let now = self.now();
+        let hops_told = Value::from(way(&hops));
+        let mut record = Record::new(id, instance_id.to_owned(), policy, hops, now);
+        record.system = Some(system.clone());
+        record.opened_by = actor.to_owned();
+        record.batch = Some(batch.clone());
+        Ok(match open(self.env, record, now, &self.invocation.request_id).await? {
+            Opened::New(id) => Came::Opened(id, system, hops_told),
+            Opened::Already(id) => Came::Already(id),
+        })
+    }
+
+    fn bytes(&self) -> Result<[u8; 10], Refusal> {
+        (self.random)().map_err(|error| Refusal::Configuration(format!("no random bytes: {error}")))
+    }
+
+    /// The function's policy, and what the request says otherwise.
+    fn policy_of(&self, asked: &Opening) -> Result<Policy, Refusal> {
+        let bad = |what: String| Refusal::Bad(format!("policy: {what}"));
+        let mut fields = match serde_json::to_value(&self.policy) {
+            Ok(Value::Object(fields)) => fields,
+            _ => return Err(Refusal::Configuration("the function's policy is not an object".into())),
+        };
+        if asked.policy.contains_key("target") {
+            return Err(bad("the target is named beside the policy, as \"target\": \"Anolis OS 8\"".into()));
+        }
+        fields.extend(asked.policy.clone());
+        let mut policy: Policy = serde_json::from_value(fields.into()).map_err(|error| bad(error.to_string()))?;
+        policy.mode = asked.mode.unwrap_or(policy.mode);
+        // Whoever may ask for a migration must not thereby run commands on the instance.
+        if policy.probes.iter().any(|probe| matches!(probe, Probe::Command(_)) && !self.policy.probes.contains(probe)) {
+            return Err(bad("probes that are commands stand in the function's own settings only".into()));
+        }
+        if !(1..=65536).contains(&policy.retention_days) {
+            return Err(bad("retention_days is not a number from 1 to 65536".into()));
+        }
+        if policy.observe_minutes > LONGEST_OBSERVATION {
+            return Err(bad(format!("observe_minutes is not a number from 0 to {LONGEST_OBSERVATION}")));
+        }
+        Ok(policy)
+    }
+}

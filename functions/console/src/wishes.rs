@@ -1,0 +1,66 @@
+//! POST /migrations/{id}/cancel, retry, acknowledge, rollback.
+
+use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
+use migration::{Effect, Event, MigrationId, Wish, decide};
+use serde::Deserialize;
+use serde_json::json;
+use stage::Wished;
+use stage::bus::Bus;
+use stage::cloud::Cloud;
+use stage::records::Records;
+
+use crate::answer::{Refusal, reply};
+use crate::view::{advice, summary};
+use crate::{Console, body};
+
+/// Body of an acknowledgement.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acknowledged {
+    /// Of the plan that was read: `plan.digest` of GET /migrations/{id}.
+    digest: String,
+}
+
+impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
+    /// Writes down what a person wants and, unless somebody acts on the migration right now, does it.
+    pub async fn wish(
+        &self,
+        actor: &str,
+        id: &MigrationId,
+        name: &str,
+        request: &HttpRequest,
+    ) -> Result<HttpResponse, Refusal> {
+        let by = actor.to_owned();
+        let wish = match name {
+            "cancel" => Wish::Cancel { by },
+            "retry" => Wish::Retry { by },
+            "acknowledge" => Wish::Acknowledge { by, digest: body::<Acknowledged>(request)?.digest },
+            _ => Wish::GoBack { by },
+        };
+        let stored = self.env.records.load(id).await?.ok_or_else(|| Refusal::Unknown(id.clone()))?;
+        if let Some(why) = in_vain(&stored.record, &wish, (self.env.clock)()) {
+            return Err(Refusal::Conflict(why));
+        }
+        match stage::wish(self.env, id, &wish, &self.invocation).await? {
+            Wished::Decided(record) => {
+                Ok(reply(200, &json!({ "done": true, "summary": summary(&record), "advice": advice(&record) })))
+            }
+            Wished::Noted => Ok(reply(
+                202,
+                &json!({ "done": false, "note": "the migration is being acted on; the wish is answered as soon as that is over" }),
+            )),
+            Wished::AnotherWaits => Err(Refusal::Conflict("another wish waits to be answered: try again shortly".into())),
+        }
+    }
+}
+
+/// Why the wish would change nothing but the history; None when it would.
+fn in_vain(record: &migration::Record, wish: &Wish, now: migration::Millis) -> Option<String> {
+    let decision = decide(record, Event::Wished(wish.clone()), now);
+    let same = migration::Record { steps: record.steps, ..decision.record } == *record;
+    let why = decision.effects.into_iter().find_map(|effect| match effect {
+        Effect::Note(step) => Some(step.what),
+        _ => None,
+    });
+    same.then(|| why.unwrap_or_else(|| format!("{} changes nothing now", wish.name())))
+}

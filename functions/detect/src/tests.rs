@@ -1,0 +1,157 @@
+use openapi::ecs::Tag;
+use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, answer, guest_settings};
+
+use super::*;
+
+type World = Env<FakeCloud, MemoryRecords, MemoryBus>;
+
+fn world(name: &str, tags: &[(&str, &str)]) -> World {
+    let world = Env {
+        cloud: FakeCloud::new(),
+        records: MemoryRecords::default(),
+        bus: MemoryBus::default(),
+        clock: || 0,
+        guest: guest_settings(),
+        options: Default::default(),
+        event_bus: "osferry".into(),
+    };
+    if let Some(instance) = world.cloud.instance.borrow_mut().as_mut() {
+        instance.os_name_en = name.into();
+        instance.tags = tags.iter().map(|(key, value)| Tag::new(*key, *value)).collect();
+    }
+    world
+}
+
+/// Scans once on 2026-11-23, and says what came of it: what is to be migrated, or the problem.
+async fn scanned(world: &World) -> Result<String, String> {
+    let ids = Cell::new(0);
+    let new_id = || {
+        ids.set(ids.get() + 1);
+        Ok(MigrationId::from_bytes([ids.get(); 10]))
+    };
+    let pause = async || {
+        world.cloud.settle();
+        true
+    };
+    let now = "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
+    let scan = scan(world, &Policy::default(), now, "r-1", new_id, pause).await.unwrap();
+    assert_eq!(scan.seen, 1);
+    if let Some(problem) = scan.problems.first() {
+        return Err(problem.clone());
+    }
+    let Some(id) = scan.opened.first() else { return Ok(format!("{} open", scan.already)) };
+    let record = world.records.load(id).await.unwrap().unwrap().record;
+    let to = record.hops.last().map(|hop| hop.to.to_string()).unwrap_or_default();
+    Ok(format!("{} > {to} by {}", record.system.unwrap(), record.opened_by))
+}
+
+const ASKED: (&str, &str) = (TAG, "migrate");
+
+#[tokio::test]
+async fn only_what_is_asked_for_and_needed_is_migrated() {
+    let centos = "CentOS  8.5 64 bit";
+    for (name, tags, meant) in [
+        (centos, &[ASKED][..], Ok("CentOS 8.5 > Alibaba Cloud Linux 3 by detect")),
+        (centos, &[], Ok("0 open")),
+        (centos, &[(TAG, "migrated")], Ok("0 open")),
+        (centos, &[ASKED, ("osferry:target", "Anolis OS 8")], Ok("CentOS 8.5 > Anolis OS 8 by detect")),
+        (centos, &[ASKED, ("osferry:target", "Debian 13")], Ok("CentOS 8.5 >  by detect")),
+        (centos, &[ASKED, ("osferry:target", "x")], Err("osferry:target")),
+        ("Debian 13.1 64 bit", &[ASKED], Err("in standard support")),
+        ("Red Hat Enterprise Linux 8.6 64 bit", &[ASKED], Err("in standard support")),
+        (
+            "Red Hat Enterprise Linux 8.6 64 bit",
+            &[ASKED, ("osferry:target", "Red Hat 9")],
+            Ok("Red Hat Enterprise Linux 8.6 > Red Hat Enterprise Linux 9 by detect"),
+        ),
+        (
+            "Windows Server  2016 数据中心版 64位中文版",
+            &[ASKED, ("osferry:target", "Windows Server 2019")],
+            Ok("Windows Server 2016 Datacenter (Chinese) > Windows Server 2019 by detect"),
+        ),
+        ("Anolis OS 8.8 64位", &[ASKED], Ok("Anolis OS 8.8 >  by detect")),
+    ] {
+        let came = scanned(&world(name, tags)).await;
+        match meant {
+            Ok(meant) => assert_eq!(came.as_deref(), Ok(meant), "{name} {tags:?}"),
+            Err(part) => assert!(came.as_ref().is_err_and(|text| text.contains(part)), "{name} {tags:?}: {came:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operators_calendar_counts() {
+    let mut world = world("Debian 13.1 64 bit", &[ASKED]);
+    let json = r#"[{"os": "Debian 13", "standardEnd": "2026-01-01", "source": "house rules"}]"#;
+    world.options.calendar = migration::eol::Calendar::with_overrides(json).unwrap();
+    assert_eq!(scanned(&world).await.as_deref(), Ok("Debian 13.1 >  by detect"));
+}
+
+#[tokio::test]
+async fn a_scan_opens_one_migration_of_an_instance() {
+    let world = world("CentOS  8.5 64 bit", &[ASKED]);
+    assert_eq!(scanned(&world).await.as_deref(), Ok("CentOS 8.5 > Alibaba Cloud Linux 3 by detect"));
+    assert_eq!(scanned(&world).await.as_deref(), Ok("1 open"));
+    assert_eq!(world.bus.events().iter().filter(|event| event.kind == "osferry:Stage:Requested").count(), 1);
+}
+
+fn debian_12() -> (i64, String) {
+    answer(&[("os_id", "debian"), ("os_version", "12"), ("release", "12.5"), ("arch", "x86_64"), ("boot_id", "b")])
+}
+
+#[tokio::test]
+async fn the_guest_is_asked_where_the_image_says_nothing_or_a_tag_says_otherwise() {
+    for (name, tags) in [
+        ("Customized Linux", &[ASKED][..]),
+        ("Debian 11.11 64 bit", &[ASKED, ("osferry:os", "Debian 12")]),
+        ("Debian 11.11 64 bit", &[ASKED, ("osferry:os", "CentOS 7")]),
+    ] {
+        let world = world(name, tags);
+        world.cloud.answers(|asked| if asked == "identify" { debian_12() } else { panic!("asked for {asked}") });
+        assert_eq!(scanned(&world).await.as_deref(), Ok("Debian 12.5 > Debian 13 by detect"), "{name} {tags:?}");
+        assert_eq!(scanned(&world).await.as_deref(), Ok("1 open"), "and is asked no more");
+    }
+    let sure = world("CentOS  8.5 64 bit", &[ASKED]);
+    scanned(&sure).await.unwrap();
+    assert!(!sure.cloud.done.borrow().iter().any(|done| done.starts_with("run")), "nobody is asked needlessly");
+}
+
+#[tokio::test]
+async fn what_the_guest_cannot_say_is_reported() {
+    let unknown = || world("Customized Linux", &[ASKED]);
+    let problem = async |world: World| scanned(&world).await.unwrap_err();
+    let stopped = unknown();
+    if let Some(instance) = stopped.cloud.instance.borrow_mut().as_mut() {
+        instance.status = "Stopped".into();
+    }
+    assert!(problem(stopped).await.ends_with("unknown, also to the guest: the instance is Stopped"));
+    let silent = unknown();
+    silent.cloud.assistant.replace(None);
+    assert!(problem(silent).await.contains("Cloud Assistant does not run"));
+    let arch = unknown();
+    arch.cloud.answers(|_| answer(&[("os_id", "arch"), ("os_version", ""), ("arch", "x86_64")]));
+    assert!(problem(arch).await.contains("calls itself \"arch\""));
+    let torn = unknown();
+    torn.cloud.answers(|_| (0, "osf\tos_id\tcent".into()));
+    assert!(problem(torn).await.contains("incomplete"));
+    let aborted = unknown();
+    aborted.cloud.answers(|_| (-1, "the agent restarted".into()));
+    assert!(problem(aborted).await.contains("the agent restarted"));
+    let tagged = world("Debian 11.11 64 bit", &[ASKED, ("osferry:os", "Debian 12")]);
+    tagged.cloud.assistant.replace(None);
+    assert!(problem(tagged).await.contains("its tag says Debian 12"));
+}
+
+#[tokio::test]
+async fn guests_are_not_waited_for_for_ever() {
+    let world = world("Customized Linux", &[ASKED]);
+    let pauses = Cell::new(0);
+    let pause = async || {
+        pauses.set(pauses.get() + 1);
+        pauses.get() < 3
+    };
+    let new_id = || Ok(MigrationId::from_bytes([1; 10]));
+    let scan = scan(&world, &Policy::default(), 0, "r-1", new_id, pause).await.unwrap();
+    assert!(scan.problems[0].contains("did not answer in time"), "{:?}", scan.problems);
+    assert_eq!(pauses.get(), 3);
+}

@@ -1,0 +1,78 @@
+//! What comes of the reboot.
+
+use migration::findings::{BootFacts, BootOutcome, judge_boot};
+use migration::{Event, Millis};
+use stage::cloud::Cloud;
+use stage::{Command, Fault, Job};
+
+use crate::in_the_dark;
+
+/// Reading some files, seconds.
+const BOOTED_TIMEOUT: u64 = 60;
+/// The console is read when nothing was heard for this long, milliseconds: an ordinary boot is over by then.
+const CONSOLE_AFTER: Millis = 30_000;
+/// So long after the reboot the guest is asked often, milliseconds: an ordinary boot. Then a minute is soon enough.
+const OFTEN: Millis = 180_000;
+/// What a console says counts when it still says so after this, milliseconds: boot loaders complain and go on.
+const CONFIRM_AFTER: Millis = 20_000;
+
+/// `since` is when the reboot was asked for.
+pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Result<Event, Fault> {
+    let scripts = job.scripts()?;
+    let script = scripts.booted();
+    let elapsed = job.now - since;
+    let status = job.instance().await?.status;
+    let mut answer = None;
+    if status == "Running"
+        && let Command::Ran(output) = job.persistent_command("booted", &script, BOOTED_TIMEOUT).await?
+    {
+        answer = Some(output.read(guest::read_booted)?);
+    }
+    let mut console = String::new();
+    if answer.is_none() && elapsed >= CONSOLE_AFTER {
+        console = job.cloud.console_output(job.record.subject()).await?;
+    }
+    let facts =
+        BootFacts { hop: scripts.hop, status: &status, elapsed, booted: answer.as_ref(), console: &console };
+    let outcome = judge_boot(&facts);
+    if let Some(cause) = outcome.cause() {
+        let seen = format!("seen {}", cause.code);
+        let from_console = answer.is_none() && !matches!(outcome, BootOutcome::NoAgent(_));
+        if from_console && job.marked(&seen).is_none_or(|at| job.now - at < CONFIRM_AFTER) {
+            if job.marked(&seen).is_none() {
+                job.mark(&seen);
+            }
+            return Ok(waiting(job, CONFIRM_AFTER, elapsed, cause.text));
+        }
+        if answer.is_none() {
+            job.keep("console", &console);
+        }
+        return Err(cause.into());
+    }
+    let engine = scripts.hop.engine;
+    match outcome {
+        BootOutcome::NewSystem => Ok(Event::Migrated),
+        BootOutcome::Finishing(phase) => {
+            job.command_again("booted", &script, BOOTED_TIMEOUT).await?;
+            Ok(waiting(job, 20_000, elapsed, format!("the new system runs, {} goes on: {phase}", engine.name())))
+        }
+        // Asked between the command's report and the reboot itself.
+        BootOutcome::NotYet => {
+            job.command_again("booted", &script, BOOTED_TIMEOUT).await?;
+            Ok(waiting(job, 15_000, elapsed, "the guest has not rebooted yet".into()))
+        }
+        _ => {
+            let note = format!(
+                "rebooting for {} min, the instance is {status}; silence is normal for {} min",
+                elapsed / 60_000,
+                engine.dark() / 60_000
+            );
+            Ok(waiting(job, if elapsed < OFTEN { 15_000 } else { 60_000 }, elapsed, note))
+        }
+    }
+}
+
+fn waiting<C: Cloud>(job: &Job<'_, C>, pause: Millis, elapsed: Millis, note: String) -> Event {
+    let progress = job.record.current_hop().map(|hop| in_the_dark(hop.engine, elapsed));
+    Event::Waiting { look_at: job.now + pause, progress, note }
+}

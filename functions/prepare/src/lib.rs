@@ -1,0 +1,65 @@
+//! Brings into the guest what the migration needs: the tool, or the disk with Windows' installation media; and mends
+//! what the last check found and the policy allows. What it changes in the guest is noted there: cleanup takes it
+//! back if the migration does not happen.
+
+mod media;
+
+use migration::path::Engine;
+use migration::{Cause, Code, Event, Record, Remediation, Stage};
+use stage::cloud::Cloud;
+use stage::{Act, Command, Fault, Job};
+
+/// The stage.
+pub struct Prepare;
+
+/// Some packages over a slow mirror, and the removal of others, seconds.
+const SCRIPT_TIMEOUT: u64 = 1800;
+
+impl Act for Prepare {
+    const STAGE: Stage = Stage::Prepare;
+
+    async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
+        let scripts = job.scripts()?;
+        let wanted = wanted(job.record);
+        let script = match scripts.hop.engine {
+            Engine::WindowsSetup => match media::attached(job).await? {
+                media::Disk::Waiting(event) => return Ok(event),
+                media::Disk::Attached(disk_id) => scripts.prepare_media(&disk_id),
+            },
+            _ => scripts.prepare(&wanted),
+        };
+        match job.persistent_command("prepare", &script, SCRIPT_TIMEOUT).await? {
+            Command::Pending => Ok(job.wait(120, "the guest is being prepared")),
+            Command::Lost(why) => Ok(job.wait(30, why)),
+            Command::Ran(output) if output.exit_code != 0 => {
+                let text = format!("preparing the guest ended with {}: {}", output.exit_code, output.text);
+                Err(Cause::permanent(Code::NotPrepared, text).into())
+            }
+            Command::Ran(output) => {
+                let prepared = output.read(guest::read_prepared)?;
+                if !prepared.unreachable.is_empty() {
+                    job.forget("prepare");
+                    return Err(Cause::transient(Code::Repositories, prepared.unreachable).into());
+                }
+                if !prepared.problem.is_empty() {
+                    return Err(Cause::permanent(Code::NotPrepared, prepared.problem).into());
+                }
+                // All that were asked for, not those that the guest names: what did not help is not tried again.
+                Ok(Event::Prepared(wanted))
+            }
+        }
+    }
+}
+
+/// What the last check's findings ask for, as far as the policy allows it and it was not tried before.
+fn wanted(record: &Record) -> Vec<Remediation> {
+    let asked = |remediation: &&Remediation| {
+        record.findings.iter().any(|finding| finding.remediation == Some(**remediation))
+            && record.policy.remediate.contains(remediation)
+            && !record.remediated.contains(remediation)
+    };
+    Remediation::ALL.iter().filter(asked).copied().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The reset of the disks.
+
+use std::time::Duration;
+
+use migration::{Cause, Code, Event, Millis};
+use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Tag};
+use stage::cloud::Cloud;
+use stage::{Fault, Job};
+
+use crate::{STOP_LIMIT, goes_back};
+
+/// The failed disk is kept for study, but not at the price of a machine that stays down, milliseconds.
+const KEEP_LIMIT: Millis = 3_600_000;
+
+/// Stops the instance and resets its disks; goes on once all are back.
+pub(crate) async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
+    let disks = job.cloud.disks(&job.record.instance_id).await?;
+    let snapshots = usable_snapshots(job, &disks).await?;
+    if job.marked("told").is_none() {
+        let list: Vec<String> = snapshots.iter().map(|(disk, snapshot)| format!("{disk} to {snapshot}")).collect();
+        job.keep("disks that go back", &list.join("\n"));
+        job.mark("told");
+    }
+    if status != "Stopped" {
+        return stop(job, status).await;
+    }
+    if job.record.policy.keep_failed_disk && !kept(job, &disks).await? {
+        return Ok(job.wait(60, "keeping the failed system disk as a snapshot"));
+    }
+    for (disk_id, snapshot_id) in &snapshots {
+        if job.marked(&format!("reset {disk_id}")).is_none() {
+            job.cloud.reset_disk(disk_id, snapshot_id).await?;
+            job.mark(&format!("reset {disk_id}"));
+        }
+    }
+    // ECS announces no end of this.
+    if !disks_are_back(job, &snapshots).await? {
+        return Ok(job.wait(10, "disks are being reset"));
+    }
+    job.mark("reset");
+    Ok(job.proceed("every disk is back"))
+}
+
+async fn stop<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
+    let force = job.marked("stop").is_some_and(|at| job.now - at >= STOP_LIMIT);
+    if status == "Running" && (force || job.marked("stop").is_none()) {
+        job.cloud.stop(&job.record.instance_id, force).await?;
+        job.mark("stop");
+    }
+    Ok(job.wait(60, "stopping the instance"))
+}
+
+/// Takes a snapshot of the failed system disk, once; true when it is complete, failed, or takes too long.
+async fn kept<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<bool, Fault> {
+    let began = job.marked("keep").unwrap_or(job.now);
+    let Some(system) = disks.iter().find(|disk| disk.kind == DiskKind::System) else { return Ok(true) };
+    let name = job.record.id.name(&format!("{}-failed-{}", job.record.leg(), system.disk_id));
+    let taken = job.cloud.snapshots(&job.record.instance_id).await?;
+    match taken.iter().find(|snapshot| snapshot.name == name) {
+        Some(snapshot) if snapshot.status == "progressing" && job.now - began < KEEP_LIMIT => Ok(false),
+        Some(snapshot) => {
+            job.keep("failed system disk", &format!("{} ({})", snapshot.snapshot_id, snapshot.status));
+            Ok(true)
+        }
+        None => {
+            let request = CreateSnapshot {
+                name,
+                retention_days: Some(job.record.policy.retention_days),
+                tags: vec![Tag::new("osferry:migration", job.record.id.as_str())],
+                client_token: job.token("failed"),
+                disk_id: system.disk_id.clone(),
+                ..CreateSnapshot::default()
+            };
+            job.cloud.create_snapshot(&request).await?;
+            job.mark("keep");
+            Ok(false)
+        }
+    }
+}
+
+/// Disk and snapshot of each that goes back, as the cloud tells now: never from memory alone.
+async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<Vec<(String, String)>, Fault> {
+    let known = job.cloud.snapshots(&job.record.instance_id).await?;
+    let scope = job.record.policy.rollback;
+    let is_system = |id: &str| disks.iter().any(|disk| disk.disk_id == id && disk.kind == DiskKind::System);
+    let mut usable = Vec::new();
+    for disk in job.record.disks.iter().filter(|disk| goes_back(scope, is_system(&disk.disk_id))) {
+        let found = known.iter().find(|snapshot| {
+            Some(&snapshot.snapshot_id) == disk.snapshot_id.as_ref()
+                && snapshot.source_disk_id == disk.disk_id
+                && snapshot.status == "accomplished"
+        });
+        let Some(snapshot) = found else {
+            let text = format!("snapshot {:?} of disk {} is not there or not complete", disk.snapshot_id, disk.disk_id);
+            // Before anything was reset: the other disks must not go back without this one. A person may
+            // still bring it.
+            return Err(Cause::transient(Code::SnapshotMissing, text).into());
+        };
+        usable.push((disk.disk_id.clone(), snapshot.snapshot_id.clone()));
+    }
+    if usable.is_empty() {
+        let text = format!("no disk of {} has a snapshot to go back to", job.record.instance_id);
+        return Err(Cause::transient(Code::SnapshotMissing, text).into());
+    }
+    Ok(usable)
+}
+
+async fn disks_are_back<C: Cloud>(job: &Job<'_, C>, snapshots: &[(String, String)]) -> Result<bool, Fault> {
+    let pause = Duration::from_millis(200);
+    let mut waited = Duration::ZERO;
+    loop {
+        let disks = job.cloud.disks(&job.record.instance_id).await?;
+        let back = |id: &String| disks.iter().any(|disk| &disk.disk_id == id && disk.status == "In_use");
+        if snapshots.iter().all(|(disk_id, _)| back(disk_id)) {
+            return Ok(true);
+        }
+        if waited >= job.patience {
+            return Ok(false);
+        }
+        tokio::time::sleep(pause).await;
+        waited += pause;
+    }
+}

@@ -1,0 +1,98 @@
+# Engine convert2rhel: the same major version of Red Hat Enterprise Linux, from ECS's RHUI (ECS, "Options for
+# CentOS end of life"; convert2rhel).
+
+C2R_LOG=$R/var/log/convert2rhel
+
+c2r_yum() { if have dnf; then dnf -y "$@"; else yum -y "$@"; fi; }
+
+#: prepare
+convert2rhel_install() {
+    repo=/etc/yum.repos.d/osferry-convert2rhel.repo
+    keep_new_file $repo
+    printf '[osferry-convert2rhel]\nname=convert2rhel\nbaseurl=%s/convert2rhel/\nenabled=0\ngpgcheck=%s\ngpgkey=%s/convert2rhel/RPM-GPG-KEY-redhat-release\n' \
+        "$TOOLS" "$GPGCHECK" "$TOOLS" >"$R$repo"
+    key=/etc/pki/rpm-gpg/RPM-GPG-KEY-redhat-release
+    if [ "$GPGCHECK" = 1 ] && [ ! -e "$R$key" ]; then
+        keep_new_file $key
+        mkdir -p "$R/etc/pki/rpm-gpg"
+        download "$TOOLS/convert2rhel/RPM-GPG-KEY-redhat-release" "$R$key" || return 1
+    fi
+    install_packages c2r_yum --enablerepo=osferry-convert2rhel install convert2rhel
+}
+
+#: preview run
+# [analyze]: without a word it converts. An instance with ECS's licence gets packages from RHUI.
+c2r() {
+    case $FROM in
+    7) set -- "$@" -y --no-rhsm --enablerepo rhui-rhel-7-server-rhui-rpms \
+        --enablerepo rhui-rhel-7-server-rhui-extras-rpms --enablerepo rhui-rhel-7-server-rhui-optional-rpms ;;
+    *) set -- "$@" -y --no-rhsm --enablerepo "rhui-rhel-$FROM-for-$(uname -m)-baseos-rhui-rpms" \
+        --enablerepo "rhui-rhel-$FROM-for-$(uname -m)-appstream-rhui-rpms" ;;
+    esac
+    convert2rhel "$@"
+}
+
+#: preview
+convert2rhel_preview() {
+    (copy_rpm_database; package_facts)
+    say changes "$(rpm -qa | wc -l)"
+    # Before it is prepared there is no tool that could be asked.
+    have convert2rhel && [ -d "$DIR/undo" ] || return 0
+    # What it changes for its checks it takes back itself. 0: fine, 2: something inhibits, 1: it failed.
+    fetch 3 c2r analyze
+    code=$?
+    report=$C2R_LOG/convert2rhel-pre-conversion.json
+    [ ! -s "$report" ] || say report "$report"
+    if [ $code -ne 0 ] && unreachable "$WORK/out"; then
+        tail -n 3 "$WORK/out" | cut -c 1-300 | say_lines unreachable
+    elif [ $code -ne 0 ] && { [ $code -ne 2 ] || [ ! -s "$report" ]; }; then
+        tail -n 8 "$WORK/out" | cut -c 1-300 | say_lines problem
+    fi
+}
+
+#: run
+convert2rhel_run() {
+    have convert2rhel || fail 5 "convert2rhel is not installed"
+    state 10 convert2rhel
+    { c2r; echo $? >"$WORK/code"; } 2>&1 | while IFS= read -r line; do
+        printf '%s\n' "$line"
+        case $line in
+        *POST_PONR* | *'allows rollback of any action until this point'*) no_return ;;
+        esac
+    done
+    code=$(cat "$WORK/code")
+    case $code in
+    0) ;;
+    2) fail 10 "convert2rhel found something that inhibits the conversion" ;;
+    *) fail 10 "convert2rhel ended with $code" ;;
+    esac
+    # Whatever its log called it: the packages are others now.
+    no_return
+    state 90 checking
+    rpm -q redhat-release || rpm -q redhat-release-server || fail 90 "redhat-release is not installed"
+}
+
+#: progress
+convert2rhel_progress() {
+    grep -h -o -E '(PREPARE|PRE_PONR_CHANGES|POST_PONR_CHANGES)' "$DIR/log" 2>/dev/null | tail -n 1 | awk '
+        $1 == "PREPARE" { print "15 " $1 } $1 == "PRE_PONR_CHANGES" { print "30 " $1 } $1 == "POST_PONR_CHANGES" { print "60 " $1 }'
+}
+
+#: boot
+convert2rhel_finishing() { :; }
+convert2rhel_success() {
+    state_succeeded && { rpm -q redhat-release >/dev/null 2>&1 || rpm -q redhat-release-server >/dev/null 2>&1; }
+}
+
+#: undo
+# Before its point of no return convert2rhel goes back by itself when it fails.
+convert2rhel_undo() {
+    remove_packages
+    put_back_files
+}
+
+#: finish
+convert2rhel_finish() {
+    rpm -q convert2rhel >/dev/null 2>&1 && rpm -e convert2rhel >/dev/null 2>&1
+    rm -f "$R/etc/yum.repos.d/osferry-convert2rhel.repo"
+}

@@ -1,0 +1,113 @@
+# What several engines do alike.
+
+#: prepare undo
+UNDO=$DIR/undo
+
+#: prepare
+# PATH: keeps a file as it is now, once.
+keep_file() {
+    [ -f "$R$1" ] && [ ! -e "$UNDO/files$1" ] || return 0
+    mkdir -p "$UNDO/files${1%/*}" && cp -a "$R$1" "$UNDO/files$1.part" && mv -f "$UNDO/files$1.part" "$UNDO/files$1"
+}
+# PATH: notes a file that is ours.
+keep_new_file() {
+    mkdir -p "$UNDO"
+    grep -q -x -F -e "$1" "$UNDO/new_files" 2>/dev/null || printf '%s\n' "$1" >>"$UNDO/new_files"
+}
+# URL PATH: fetches a file; says why when it cannot.
+download() {
+    if have curl; then fetch 5 curl -fsSL -m 120 -o "$2.part" "$1"; else fetch 5 wget -q -T 60 -O "$2.part" "$1"; fi
+    code=$?
+    if [ $code -ne 0 ]; then
+        say unreachable "$1: $(tail -n 1 "$WORK/out" | cut -c 1-200) (exit code $code)"
+        return 1
+    fi
+    mv "$2.part" "$2"
+}
+# COMMAND...: a package manager's call that installs; notes which packages are new, by name, so that one
+# that was only updated is never removed.
+install_packages() {
+    mkdir -p "$UNDO"
+    [ -s "$UNDO/packages_before" ] || rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u >"$UNDO/packages_before"
+    fetch 5 "$@"
+    code=$?
+    rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u | comm -13 "$UNDO/packages_before" - >"$UNDO/packages"
+    [ $code -ne 0 ] || return 0
+    key=problem
+    ! unreachable "$WORK/out" || key=unreachable
+    tail -n 5 "$WORK/out" | cut -c 1-300 | say_lines $key
+    return 1
+}
+
+#: preview
+# What is particular about the installed packages.
+package_facts() {
+    if ! rpm_based; then
+        dpkg-query -W -f '${Package}:${Architecture}\n' | grep ':i386$' | head -n 50 | say_lines foreign_package
+        dpkg-query -W -f '${db:Status-Abbrev} ${Package}-${Version}\n' | awk '$1 == "ii" { print $2 }' |
+            grep -E '^(mysql|mariadb)-server' | say_lines mysql
+    else
+        rpm -qa --qf '%{NAME}.%{ARCH}\n' | grep -E '\.i[3-6]86$' | head -n 50 | say_lines foreign_package
+        rpm -qa --qf '%{NAME}-%{VERSION}\n' | grep -E '^(mysql|mariadb).*server' | say_lines mysql
+        awk -F= '/^\[/ { s = $0 } /^enabled *= *1/ && s == "[epel-modular]" { print "yes"; exit }' \
+            /etc/yum.repos.d/*.repo 2>/dev/null | say_lines epel_modular
+    fi
+    package_problems | say_lines package_problem
+}
+
+#: undo
+remove_packages() {
+    [ -s "$UNDO/packages" ] || return 0
+    gone=$(while read -r name; do rpm -q "$name" >/dev/null 2>&1 && echo "$name"; done <"$UNDO/packages")
+    # Together first: they may need each other. What something else needs by now stays.
+    [ -z "$gone" ] || rpm -e $gone >/dev/null 2>&1 ||
+        for name in $gone; do rpm -e "$name" >/dev/null 2>&1 || say left "package $name"; done
+    rm -f "$UNDO/packages" "$UNDO/packages_before"
+}
+# FOLDER PLACE: every file of the folder goes to its place; the place's own folders stay as they are.
+copy_files() {
+    (cd "$1" 2>/dev/null && find . -type f ! -name '*.part') | while IFS= read -r file; do
+        cp -a "$1/${file#./}" "$2/${file#./}"
+    done
+}
+put_back_files() {
+    copy_files "$UNDO/files" "$R"
+    [ ! -f "$UNDO/new_files" ] || while read -r file; do rm -f "$R$file"; done <"$UNDO/new_files"
+    rm -rf "$UNDO/files" "$UNDO/new_files"
+}
+# Ends the tool with everything that it started.
+stop_tool() {
+    have systemctl && systemctl stop "osferry-${DIR##*/}.service" >/dev/null 2>&1
+    tool_is_alive || return 0
+    pid=$(cat "$DIR/pid")
+    # It leads a session of its own where setsid started it.
+    kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null
+    left=100
+    while kill -0 "$pid" 2>/dev/null && [ $left -gt 0 ]; do sleep 0.2; left=$((left - 1)); done
+    kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || :
+}
+
+#: progress
+# Packages done of packages to do, where the package manager counts them, between 25 and 90 percent.
+count_progress() {
+    percent=$(sed -n 's/.*"Progress":\([0-9]*\).*/\1/p' "$DIR/state.json" 2>/dev/null)
+    [ "${percent:-0}" -ge 25 ] && [ "$percent" -lt 90 ] || return 0
+    grep -o -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1 |
+        awk -F/ '$2 > 0 && $1 <= $2 { print int(25 + 65 * $1 / $2) }'
+}
+
+#: boot
+state_succeeded() { grep -q '"Progress":100,"ErrorCode":0' "$DIR/state.json" 2>/dev/null; }
+# The kernel that runs, and the one that the boot loader starts when nobody chooses.
+say_kernel() {
+    kernel=$(sed -n 's/.*BOOT_IMAGE=[^ ]*vmlinuz-\([^ ]*\).*/\1/p' "$R/proc/cmdline")
+    say kernel "${kernel:-$(uname -r)}"
+    default=
+    if have grubby; then
+        default=$(grubby --default-kernel 2>/dev/null)
+    else
+        entry=$(sed -n 's/^saved_entry=//p' "$R/boot/grub2/grubenv" 2>/dev/null)
+        [ -z "$entry" ] || default=$(sed -n 's/^linux *//p' "$R/boot/loader/entries/$entry.conf" 2>/dev/null)
+    fi
+    case $default in *vmlinuz-*) say kernel_default "${default##*vmlinuz-}" ;; esac
+}

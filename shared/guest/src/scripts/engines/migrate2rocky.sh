@@ -1,0 +1,52 @@
+# Engine migrate2rocky: the vendor's script, the same major version of Rocky Linux (rocky-tools).
+
+ROCKY_LOG=$R/var/log/migrate2rocky.log
+
+#: prepare
+migrate2rocky_install() {
+    mkdir -p "$DIR/tools"
+    download "$TOOLS/migrate2rocky/migrate2rocky.sh" "$DIR/tools/migrate2rocky.sh" || return 1
+    head -n 1 "$DIR/tools/migrate2rocky.sh" | grep -q '^#!.*sh' && return 0
+    say problem "$TOOLS/migrate2rocky/migrate2rocky.sh is no shell script"
+    return 1
+}
+
+#: preview
+migrate2rocky_preview() {
+    (copy_rpm_database; package_facts)
+    # The script has no dry run; every package is replaced by the target's.
+    say changes "$(rpm -qa | wc -l)"
+}
+
+#: run
+migrate2rocky_run() {
+    [ -s "$DIR/tools/migrate2rocky.sh" ] || fail 5 "migrate2rocky.sh was not downloaded"
+    no_return
+    state 10 migrate2rocky
+    bash "$DIR/tools/migrate2rocky.sh" -r
+    code=$?
+    [ $code -eq 0 ] || fail 20 "migrate2rocky.sh ended with $code"
+    grep -q 'Done, please reboot your system' "$DIR/log" "$ROCKY_LOG" || fail 90 "migrate2rocky.sh does not say that it is done"
+    state 90 checking
+    rpm -q rocky-release || fail 90 "rocky-release is not installed"
+}
+
+#: progress
+migrate2rocky_progress() {
+    grep -o -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1 |
+        awk -F/ '$2 > 0 && $1 <= $2 { print int(20 + 65 * $1 / $2) " packages" }'
+}
+
+#: boot
+migrate2rocky_finishing() { :; }
+migrate2rocky_success() {
+    state_succeeded && grep -q 'Done, please reboot your system' "$DIR/log" "$ROCKY_LOG" 2>/dev/null &&
+        rpm -q rocky-release >/dev/null 2>&1
+}
+
+#: undo
+migrate2rocky_undo() { rm -rf "$DIR/tools"; }
+
+#: finish
+# /root/convert holds lists of packages from before and after: theirs, and worth keeping.
+migrate2rocky_finish() { rm -rf "$DIR/tools"; }

@@ -1,0 +1,38 @@
+# Signs of life of services and applications.
+http_answers() {
+    if have curl; then curl -fsS -o /dev/null -m 10 "$1" 2>&1
+    elif have wget; then wget -q -O /dev/null -T 10 "$1" 2>&1
+    elif have bash && [ "${1#http://}" != "$1" ]; then bash_get "${1#http://}" 2>&1
+    else busybox wget -q -O /dev/null -T 10 "$1" 2>&1; fi
+}
+# Plain HTTP without any client: Debian's static busybox crashes when it resolves a host, even an address.
+bash_get() {
+    host=${1%%/*} path=${1#"${1%%/*}"} port=80
+    case $host in *:*[0-9]) port=${host##*:} ;; esac
+    name=${host%":$port"}
+    timeout 10 bash -c '
+        exec 3<>"/dev/tcp/$0/$1" && printf "GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" "$2" "$3" >&3 || exit
+        read -r version status words <&3
+        case $status in [23][0-9][0-9]) ;; *) echo "$version $status $words"; exit 1 ;; esac
+    ' "$name" "$port" "${path:-/}" "$host"
+}
+tcp_answers() {
+    if have nc; then nc -z -w 10 "$1" "$2" 2>&1
+    elif have bash; then timeout 10 bash -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1
+    else busybox nc -z -w 10 "$1" "$2" 2>&1; fi
+}
+unit_exists() {
+    for folder in "$R"/etc/systemd/system "$R"/usr/lib/systemd/system "$R"/lib/systemd/system; do
+        [ -e "$folder/$1" ] && return 0
+    done
+    return 1
+}
+# Services of before that do not run, though the new system knows them.
+lost_services() {
+    list_services >"$WORK/services"
+    missing services | while IFS= read -r unit; do
+        if unit_exists "$unit"; then echo "$unit"; fi
+    done
+}
+# NAME: lines of before/NAME that $WORK/NAME does not have.
+missing() { [ ! -f "$DIR/before/$1" ] || grep -v -x -F -f "$WORK/$1" "$DIR/before/$1"; }

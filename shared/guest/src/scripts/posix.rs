@@ -1,0 +1,187 @@
+//! Scripts in POSIX shell.
+
+use migration::os::Family;
+use migration::path::Engine;
+use migration::policy::Probe;
+
+use super::{Job, Script};
+use crate::shell::quote;
+
+const COMMON: &str = include_str!("common.sh");
+const HEALTH: &str = include_str!("health.sh");
+const NOTES: &str = include_str!("notes.sh");
+
+/// What the guest is, asked of an instance of which nothing is known but that it has a POSIX shell.
+pub fn identify_script() -> String {
+    format!("R=${{R-}} MID= ENGINE= E= DIR=\n{COMMON}{}", include_str!("identify.sh"))
+}
+
+/// A script of a hop, without comments and indentation: a command's content is limited, and probes need room.
+pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
+    let whole = assembled(job, script);
+    let lines = whole.lines().map(str::trim_start).filter(|line| *line != "#" && !line.starts_with("# "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn assembled(job: &Job<'_>, script: Script<'_>) -> String {
+    let head = head(job);
+    let engine = |names: &[&str]| sections(job.hop.engine, names);
+    let whole = |names: &[&str], body: &str| [&head, COMMON, &engine(names), body].concat();
+    let slim = |told: &str, names: &[&str], parts: &[&str]| {
+        [&head, told, &slim(COMMON), &slim(&engine(names)), &slim(&parts.concat())].concat()
+    };
+    match script {
+        Script::Assess => slim("", &["preview"], &[include_str!("assess.sh")]),
+        Script::Prepare(remediations) => {
+            let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
+            let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));
+            slim(&told, &["prepare"], &[include_str!("remedies.sh"), include_str!("prepare.sh")])
+        }
+        Script::Undo => slim("", &["undo"], &[include_str!("remedies.sh"), include_str!("undo.sh")]),
+        Script::Start => {
+            // Files arrive on the standard input of blocks; the mark is no line of any script.
+            let tool = [&engine(&["run"]), include_str!("tool.sh")].concat();
+            format!(
+                "{head}mkdir -p \"$DIR\" || exit 3\n\
+                 cat >\"$DIR/common.sh.new\" <<'OSFERRY-COMMON-ENDS'\n{head}{COMMON}\nOSFERRY-COMMON-ENDS\n\
+                 mv \"$DIR/common.sh.new\" \"$DIR/common.sh\"\n. \"$DIR/common.sh\"\n\
+                 {NOTES}{{\n{}\n}} <<'OSFERRY-TOOL-ENDS'\n{tool}\nOSFERRY-TOOL-ENDS\n",
+                include_str!("start.sh")
+            )
+        }
+        Script::Watch { seconds } => {
+            [&head, &left(seconds), COMMON, &engine(&["progress"]), include_str!("watch.sh")].concat()
+        }
+        Script::Reboot => whole(&[], include_str!("reboot.sh")),
+        Script::Booted => whole(&["boot"], include_str!("booted.sh")),
+        Script::Finish => whole(&["finish"], include_str!("finish.sh")),
+        Script::Verify { probes, seconds } => {
+            let told = [left(seconds), probe_function(probes)].concat();
+            [&head, &told, COMMON, &engine(&["boot"]), NOTES, HEALTH, include_str!("verify.sh")].concat()
+        }
+        Script::Observe { probes, seconds } => {
+            let told = [left(seconds), probe_function(probes)].concat();
+            [&head, &told, COMMON, HEALTH, include_str!("observe.sh")].concat()
+        }
+        Script::Look => whole(&[], include_str!("look.sh")),
+        Script::Evidence => whole(&[], include_str!("evidence.sh")),
+        Script::File { path, part } => {
+            let told = format!("FILE={} PART={part}\n", quote(path));
+            [&head, &told, COMMON, include_str!("file.sh")].concat()
+        }
+    }
+}
+
+/// Without comments and indentation: a command's content is limited. Only for scripts without here-documents.
+fn slim(script: &str) -> String {
+    let lines = script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+fn left(seconds: u64) -> String {
+    format!("SECONDS_LEFT={seconds}\n")
+}
+
+/// What varies, as variables; and the engine's functions under names that do not depend on it.
+fn head(job: &Job<'_>) -> String {
+    let settings = job.settings;
+    let base = |url: &str| quote(url.trim_end_matches('/'));
+    let tools = if settings.tools.is_empty() { &settings.mirror } else { &settings.tools };
+    format!(
+        "R=${{R-}} MID={} HOP={} RUN={} ENGINE={} E={}\nDIR=$R/var/lib/osferry/{}\n\
+         FROM_ID={} FROM={} TO_ID={} TO={} MIRROR={} TOOLS={} GPGCHECK={}\n",
+        quote(job.id.as_str()),
+        job.hop_index,
+        job.run,
+        quote(job.hop.engine.name()),
+        job.hop.engine.name().replace('-', "_"),
+        quote(&job.directory()),
+        quote(os_release_id(job.hop.from.family)),
+        job.hop.from.major,
+        quote(os_release_id(job.hop.to.family)),
+        job.hop.to.major,
+        base(&settings.mirror),
+        base(tools),
+        u8::from(settings.gpgcheck),
+    )
+}
+
+/// `ID` of os-release.
+fn os_release_id(family: Family) -> &'static str {
+    match family {
+        Family::AlibabaCloudLinux => "alinux",
+        Family::AlmaLinux => "almalinux",
+        Family::Anolis => "anolis",
+        Family::CentOs | Family::CentOsStream => "centos",
+        Family::Debian => "debian",
+        Family::Fedora => "fedora",
+        Family::FreeBsd => "freebsd",
+        Family::OpenSuse => "opensuse-leap",
+        Family::OracleLinux => "ol",
+        Family::Rhel => "rhel",
+        Family::Rocky => "rocky",
+        Family::Sles => "sles",
+        Family::Ubuntu => "ubuntu",
+        Family::WindowsServer => "windows",
+    }
+}
+
+/// The parts of an engine's file, and of the helpers', that a script needs: the beginning, and the sections,
+/// which begin with a line `#: name …`. A command's content is limited; nothing is sent that is not called.
+fn sections(engine: Engine, names: &[&str]) -> String {
+    let file = match engine {
+        Engine::DistroSync => include_str!("engines/distro-sync.sh"),
+        Engine::Centos2Anolis => include_str!("engines/centos2anolis.sh"),
+        Engine::Leapp => include_str!("engines/leapp.sh"),
+        Engine::AlmalinuxDeploy => include_str!("engines/almalinux-deploy.sh"),
+        Engine::Migrate2Rocky => include_str!("engines/migrate2rocky.sh"),
+        Engine::Convert2Rhel => include_str!("engines/convert2rhel.sh"),
+        Engine::AptFullUpgrade => include_str!("engines/apt-full-upgrade.sh"),
+        // Its scripts are in another language.
+        Engine::WindowsSetup => "",
+    };
+    if names.is_empty() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for file in [include_str!("engines/helpers.sh"), file] {
+        let mut parts = file.split("\n#: ");
+        text.push_str(parts.next().unwrap_or_default());
+        text.push('\n');
+        for part in parts {
+            let (title, body) = part.split_once('\n').unwrap_or((part, ""));
+            if title.split(' ').any(|name| names.contains(&name)) {
+                text.push_str(body);
+                text.push('\n');
+            }
+        }
+    }
+    let prefix = engine.name().replace('-', "_");
+    for name in ["install", "preview", "run", "progress", "finishing", "success", "undo", "finish"] {
+        let defined = text.contains(&format!("\n{prefix}_{name}() {{"));
+        let does = if defined { format!("{prefix}_{name}") } else { ":".to_owned() };
+        text.push_str(&format!("engine_{name}() {{ {does}; }}\n"));
+    }
+    text
+}
+
+fn probe_function(probes: &[Probe]) -> String {
+    let lines: Vec<String> = probes.iter().map(probe_line).collect();
+    format!("probes() {{\n:\n{}\n}}\n", lines.join("\n"))
+}
+
+/// Prints what failed, in one line, when the probe fails.
+fn probe_line(probe: &Probe) -> String {
+    let call = match probe {
+        Probe::Http(url) => format!("http_answers {}", quote(url)),
+        Probe::Tcp { host, port } => format!("tcp_answers {} {port}", quote(host)),
+        Probe::Command(line) => format!("sh -c {} 2>&1", quote(line)),
+    };
+    let name = quote(&probe.to_string());
+    format!("why=$({call}) || printf '%s: %s\\n' {name} \"$(printf %s \"$why\" | head -n 1 | cut -c 1-200)\"")
+}
+
+#[cfg(test)]
+mod engine_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,409 @@
+//! The engines' shell functions, run in a directory that stands for a guest's root.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use migration::MigrationId;
+use migration::os::{Family, Os};
+use migration::path::Hop;
+
+use super::super::Settings;
+use super::*;
+use crate::{read_booted, read_evidence, read_look};
+
+/// A directory that stands for a guest's root, and runs scripts in it.
+struct Root(tempfile::TempDir);
+
+fn id() -> MigrationId {
+    MigrationId::from_bytes([1; 10])
+}
+
+impl Root {
+    fn new() -> Self {
+        let root = Self(tempfile::tempdir().unwrap());
+        root.put("proc/sys/kernel/random/boot_id", "a\n");
+        root.put("etc/os-release", "ID=centos\nVERSION_ID=7\n");
+        root.put("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n");
+        root.put("proc/cmdline", "BOOT_IMAGE=(hd0,msdos1)/boot/vmlinuz-3.10.0-1160.el7 root=/dev/vda1 quiet\n");
+        for folder in ["run", "var/tmp", "etc/yum.repos.d"] {
+            std::fs::create_dir_all(root.path(folder)).unwrap();
+        }
+        root
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn put(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn text(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap_or_default()
+    }
+
+    /// A program that stands in for one of the guest's.
+    fn program(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        let path = format!("bin/{name}");
+        self.put(&path, &format!("#!/bin/sh\n{script}\n"));
+        std::fs::set_permissions(self.path(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// What a script prints; it may end as it likes, but not complain.
+    fn run(&self, script: &str) -> String {
+        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        let output = Command::new("sh")
+            .args(["-c", script])
+            .env("R", self.0.path())
+            .env("PATH", path)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Calls functions of an engine, with what a section of its file defines.
+    fn call(&self, hop: &Hop, section: &str, call: &str) -> String {
+        let engine = sections(hop.engine, &[section]);
+        let head = with_job(hop, |job| head(job));
+        self.run(&format!("{head}{COMMON}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
+    }
+
+    /// Runs the tool of a hop in the foreground; answers whether the point of no return was passed, and its state.
+    fn tool(&self, hop: &Hop) -> (bool, String) {
+        let engine = sections(hop.engine, &["run"]);
+        let head = with_job(hop, |job| head(job));
+        self.run(&format!("{head}{COMMON}{engine}mkdir -p \"$DIR\"\n{}", include_str!("../tool.sh")));
+        (self.path(&directory("no_return")).exists(), self.text(&directory("state.json")))
+    }
+
+    /// Every file below the root with its content, without programs and scratch folders.
+    fn manifest(&self) -> Vec<(PathBuf, String)> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.0.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+                let (path, kind) = (entry.path(), entry.file_type().unwrap());
+                if kind.is_dir() && !path.ends_with("bin") && !path.ends_with("var/lib/osferry") {
+                    folders.push(path);
+                } else if kind.is_file() {
+                    files.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
+                }
+            }
+        }
+        files.sort();
+        files
+    }
+}
+
+fn directory(file: &str) -> String {
+    format!("var/lib/osferry/{}-0/{file}", id())
+}
+
+fn with_job<T>(hop: &Hop, what: impl FnOnce(&Job<'_>) -> T) -> T {
+    let settings = Settings { mirror: "http://m".into(), tools: "http://t".into(), gpgcheck: true };
+    what(&Job { id: &id(), run: 0, hop_index: 0, hop, settings: &settings })
+}
+
+fn hop(engine: Engine, from: (Family, u32), to: (Family, u32)) -> Hop {
+    Hop { from: Os::new(from.0, from.1), to: Os::new(to.0, to.1), engine }
+}
+
+fn leapp() -> Hop {
+    hop(Engine::Leapp, (Family::CentOs, 7), (Family::AlmaLinux, 8))
+}
+
+#[test]
+fn leapps_phases_are_progress() {
+    let root = Root::new();
+    let progress = || root.call(&leapp(), "progress", "engine_progress");
+    assert_eq!(progress(), "", "nothing is known yet");
+    let log = "var/log/leapp/leapp-upgrade.log";
+    root.put(log, "x\n==> Processing phase `FactsCollection`\n==> Processing phase `Download`\nmore\n");
+    assert_eq!(progress(), "75 Download\n");
+    // Our own log holds what it printed before the reboot; what came later stands in its own.
+    root.put(&directory("log"), "==> Processing phase `InterimPreparation`\n");
+    root.put(log, "==> Processing phase `Download`\n==> Processing phase `FirstBoot`\n");
+    assert_eq!(progress(), "95 FirstBoot\n");
+}
+
+#[test]
+fn leapp_is_at_its_end_when_its_service_is_gone_and_its_results_say_so() {
+    let root = Root::new();
+    let boot = || root.call(&leapp(), "boot", "engine_finishing; if engine_success; then echo success; fi");
+    let results = |last: bool| {
+        format!(r#"{{"activities": [{{"activity": "preupgrade", "success": true}}, {{"success": {last}}}]}}"#)
+    };
+    assert_eq!(boot(), "", "without results nothing is a success");
+    root.put("etc/migration-results", &results(true));
+    assert_eq!(boot(), "success\n");
+    root.put("etc/migration-results", &results(false));
+    assert_eq!(boot(), "");
+    root.put("etc/migration-results", &results(true));
+    root.put("var/log/leapp/leapp-upgrade.log", "==> Processing phase `FirstBoot`\n2026 ERROR no space left\n");
+    root.put("etc/systemd/system/leapp_resume.service", "");
+    assert_eq!(boot(), "osf\tfinishing\tFirstBoot\n");
+    root.put("root/tmp_leapp_py3/.leapp_upgrade_failed", "");
+    assert!(boot().starts_with("osf\tfailed\tleapp failed in phase FirstBoot: 2026 ERROR no space left"));
+}
+
+/// Programs of an EL 7 guest: packages are lines of a file.
+fn with_packages(root: &Root) {
+    root.put("packages", "bash.x86_64\nsix.x86_64\n");
+    root.program(
+        "rpm",
+        r#"case $1 in
+        -qa) cat "$R/packages" ;;
+        -q) grep -q -x -e "$2" "$R/packages" ;;
+        -e) shift; for name; do grep -v -x -e "$name" "$R/packages" >"$R/packages.new"; mv "$R/packages.new" "$R/packages"; done ;;
+        esac"#,
+    );
+    // six was there before, in an older version: the tool only updates it.
+    root.program("yum", r#"printf '%s\n' bash.x86_64 six.x86_64 leapp-upgrade.noarch leapp.noarch >"$R/packages"; mkdir -p "$R/etc/leapp"; echo conf >"$R/etc/leapp/leapp.conf""#);
+    root.program("dnf", r#"exec yum "$@""#);
+}
+
+#[test]
+fn what_prepare_and_leapp_change_is_taken_back() {
+    let root = Root::new();
+    with_packages(&root);
+    root.put("etc/yum.conf", "[main]\nexclude=kernel*\nplugins=1\n");
+    root.put("boot/grub2/grubenv", "saved_entry=old\n");
+    root.put("boot/vmlinuz-3.10", "kernel");
+    root.put("boot/loader/entries/old.conf", "title CentOS 7\n");
+    let before = root.manifest();
+    // Also when it is done twice.
+    for _ in 0..2 {
+        assert_eq!(root.call(&leapp(), "prepare", "engine_install"), "");
+    }
+    assert!(root.text("etc/yum.repos.d/osferry-leapp.repo").contains("baseurl=http://t/elevate/el7/\n"));
+    assert!(root.text("etc/yum.conf").contains("#osferry exclude=kernel*"));
+    // leapp upgrade.
+    root.put("boot/grub2/grubenv", "saved_entry=upgrade\n");
+    root.put("boot/vmlinuz-upgrade.x86_64", "kernel");
+    root.put("boot/initramfs-upgrade.x86_64.img", "initramfs");
+    root.put("boot/loader/entries/up.conf", "title ELevate-Upgrade-Initramfs\n");
+    root.put("var/lib/leapp/leapp.db", "x");
+    root.put("root/tmp_leapp_py3/leapp3", "x");
+    for _ in 0..2 {
+        assert_eq!(root.call(&leapp(), "undo", "engine_undo"), "");
+    }
+    assert_eq!(root.manifest(), before);
+}
+
+#[test]
+fn a_mirror_that_is_away_is_told_from_a_package_that_does_not_fit() {
+    for (complaint, key) in [("Curl error (6): Could not resolve host", "unreachable"), ("Error: nothing provides python", "problem")] {
+        let root = Root::new();
+        with_packages(&root);
+        root.program("yum", &format!("echo '{complaint}'; exit 1"));
+        root.program("sleep", ":");
+        let told = root.call(&leapp(), "prepare", "engine_install || echo failed");
+        assert_eq!(told, format!("osf\t{key}\t{complaint}\nfailed\n"));
+    }
+}
+
+#[test]
+fn leapp_is_asked_for_the_newest_report_it_knows() {
+    let root = Root::new();
+    root.program(
+        "leapp",
+        r#"echo "$*" >>"$R/asked"
+        case "$*" in *1.2.0*) echo "leapp upgrade: error: argument --report-schema: invalid choice: '1.2.0'"; exit 2 ;; esac
+        printf '==> Processing phase `%s`\n' FactsCollection InterimPreparation"#,
+    );
+    root.program("dnf", ":");
+    let (no_return, state) = root.tool(&leapp());
+    assert_eq!(
+        root.text("asked"),
+        "upgrade --no-rhsm --report-schema 1.2.0\nupgrade --no-rhsm --report-schema 1.1.0\n"
+    );
+    assert!(state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+    assert!(!no_return, "nothing is changed before the reboot");
+}
+
+#[test]
+fn an_inhibited_leapp_fails_with_the_inhibitors_titles() {
+    let root = Root::new();
+    root.put(
+        "var/log/leapp/leapp-report.txt",
+        "Risk Factor: high (inhibitor)\nTitle: Use of NFS detected. Upgrade can't proceed\nSummary: x\n",
+    );
+    root.program("leapp", "echo '==> Processing phase `Reports`'; exit 1");
+    let (_, state) = root.tool(&leapp());
+    assert!(state.contains(r#""ErrorCode":103"#) && state.contains("Use of NFS detected"), "{state}");
+}
+
+#[test]
+fn centos2anolis_is_read_from_its_state_file() {
+    let root = Root::new();
+    let hop = hop(Engine::Centos2Anolis, (Family::CentOs, 8), (Family::Anolis, 8));
+    root.program("rpm", ":");
+    let state = |progress: u8, code: u8| {
+        format!(r#"{{"Timestamp": 1, "ProgressInfo": "swap packages", "Progress": {progress}, "ErrorCode": {code}, "ErrorMsg": "no space"}}"#)
+    };
+    root.put("var/log/centostoanolis.json", &state(50, 0));
+    assert_eq!(root.call(&hop, "progress", "engine_progress"), "50 swap packages\n");
+    let success = || root.call(&hop, "boot", "if engine_success; then echo yes; fi");
+    assert_eq!(success(), "");
+    root.put("var/log/centostoanolis.json", &state(100, 0));
+    assert_eq!(success(), "yes\n");
+    root.put("var/log/centostoanolis.json", &state(100, 103));
+    assert_eq!(success(), "");
+    // A state file of an earlier run does not count, and neither does a good exit code alone.
+    root.put("var/log/centostoanolis.json", &state(100, 0));
+    root.program("centos2anolis.py", "exit 0");
+    let (no_return, told) = root.tool(&hop);
+    assert!(no_return && told.contains("ended at 0 %"), "{told}");
+}
+
+#[test]
+fn almalinux_deploys_finished_stages_are_progress() {
+    let root = Root::new();
+    let hop = hop(Engine::AlmalinuxDeploy, (Family::CentOs, 8), (Family::AlmaLinux, 8));
+    assert_eq!(root.call(&hop, "progress", "engine_progress"), "");
+    for stage in ["assert_valid_os", "migrate_packages"] {
+        root.put(&format!("var/run/almalinux-deploy-statuses/{stage}"), "");
+    }
+    assert!(root.call(&hop, "progress", "engine_progress").starts_with("22 "));
+}
+
+#[test]
+fn convert2rhel_passes_its_point_of_no_return_by_its_own_word() {
+    let run = |script: &str| {
+        let root = Root::new();
+        root.program("convert2rhel", script);
+        root.program("rpm", ":");
+        root.program("dnf", ":");
+        root.tool(&hop(Engine::Convert2Rhel, (Family::CentOs, 7), (Family::Rhel, 7)))
+    };
+    let (no_return, state) = run("echo '[PRE_PONR_CHANGES]: x'; exit 2");
+    assert!(!no_return && state.contains("inhibits the conversion"), "{state}");
+    let (no_return, state) = run("echo 'Phase: POST_PONR_CHANGES'; exit 1");
+    assert!(no_return && state.contains("convert2rhel ended with 1"), "{state}");
+    let (no_return, state) = run("exit 0");
+    assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+}
+
+#[test]
+fn a_tool_script_is_downloaded_and_its_words_decide() {
+    let hop = hop(Engine::Migrate2Rocky, (Family::CentOs, 8), (Family::Rocky, 8));
+    let root = Root::new();
+    root.program("rpm", ":");
+    root.program("dnf", ":");
+    // -o FILE URL
+    root.program("curl", r#"while [ "$1" != -o ]; do shift; done; case $3 in http://t/migrate2rocky/*) printf '#!/bin/bash\necho "Done, please reboot your system."\n' >"$2" ;; esac"#);
+    assert_eq!(root.call(&hop, "prepare", "engine_install"), "");
+    let (no_return, state) = root.tool(&hop);
+    assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+    assert_eq!(root.call(&hop, "boot", "if engine_success; then echo yes; fi"), "yes\n");
+    // An error page is no tool.
+    root.program("curl", r#"while [ "$1" != -o ]; do shift; done; echo '<html>' >"$2""#);
+    let told = root.call(&hop, "prepare", "engine_install || echo failed");
+    assert!(told.starts_with("osf\tproblem\t") && told.ends_with("failed\n"), "{told}");
+}
+
+#[test]
+fn debians_sources_become_the_next_releases() {
+    let root = Root::new();
+    let hop = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
+    root.put(
+        "etc/apt/sources.list",
+        "deb http://m/debian bullseye main contrib non-free\ndeb http://m/debian-security bullseye-security main\n# bullseye\n",
+    );
+    root.put("etc/apt/sources.list.d/their.list", "deb http://their.example/apt bullseye main\n");
+    root.put(
+        "etc/apt/sources.list.d/d.sources",
+        "Types: deb\nURIs: http://m/debian\nSuites: bullseye bullseye-updates\nComponents: main non-free non-free-firmware\n",
+    );
+    root.call(&hop, "run", "apt_source_files | while read -r file; do apt_next_release \"$file\"; done");
+    assert_eq!(
+        root.text("etc/apt/sources.list"),
+        "deb http://m/debian bookworm main contrib non-free non-free-firmware\n\
+         deb http://m/debian-security bookworm-security main\n# bullseye\n"
+    );
+    assert!(root.text("etc/apt/sources.list.d/their.list").contains("bullseye"), "other people's stay");
+    let sources = root.text("etc/apt/sources.list.d/d.sources");
+    assert!(sources.contains("Suites: bookworm bookworm-updates\nComponents: main non-free non-free-firmware\n"), "{sources}");
+}
+
+#[test]
+fn what_was_before_is_listed() {
+    let root = Root::new();
+    root.put("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n");
+    root.put(
+        "proc/net/tcp",
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
+         \x20  0: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 777 1\n\
+         \x20  1: 0100007F:9C40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 778 1\n\
+         \x20  2: 0100007F:0051 00000000:0000 01 00000000:00000000 00:00000000 00000000     0        0 779 1\n",
+    );
+    std::fs::create_dir_all(root.path("proc/42/fd")).unwrap();
+    std::os::unix::fs::symlink("socket:[777]", root.path("proc/42/fd/3")).unwrap();
+    std::os::unix::fs::symlink("/usr/sbin/nginx", root.path("proc/42/exe")).unwrap();
+    root.put(
+        "proc/mounts",
+        "proc /proc proc rw 0 0\n/dev/vda1 / ext4 rw 0 0\n/dev/vdb /data xfs rw 0 0\ntmpfs /run tmpfs rw 0 0\n\
+         overlay /var/lib/docker/overlay2/x/merged overlay rw 0 0\nnas:/ /mnt/nas nfs4 rw 0 0\n",
+    );
+    root.put("etc/passwd", "root:x:0:0::/root:/bin/sh\nntp:x:38:38::/:/sbin/nologin\nshop:x:1001:1001::/:/bin/false\n");
+    root.put("etc/group", "wheel:x:10:\nshop:x:1001:\n");
+    let list = |what: &str| root.run(&format!("R=$R ENGINE= DIR=\n{COMMON}{NOTES}\nlist_{what}"));
+    assert_eq!(list("ports"), "80 /usr/sbin/nginx\n", "no connections, no ports by chance");
+    assert_eq!(list("mounts"), "/\n/data\n/mnt/nas\n");
+    assert_eq!(list("users"), "user root:0\nuser shop:1001\ngroup shop:1001\n");
+    assert_eq!(list("kernel_arguments"), "quiet\n");
+}
+
+#[test]
+fn the_kernel_that_runs_and_the_default_one_are_told() {
+    let root = Root::new();
+    root.put("boot/grub2/grubenv", "# GRUB\nsaved_entry=new\n");
+    root.put("boot/loader/entries/new.conf", "title x\nlinux /vmlinuz-4.18.0-553.el8\n");
+    root.put(&directory("before/boot_id"), "z\n");
+    root.program("grubby", "exit 1");
+    std::fs::remove_file(root.path("bin/grubby")).unwrap();
+    let booted = read_booted(&root.run(&with_job(&leapp(), |job| job.booted()))).unwrap();
+    assert_eq!((booted.boot_id.as_str(), booted.boot_id_before.as_str()), ("a", "z"));
+    assert_eq!((booted.kernel.as_str(), booted.kernel_default.as_str()), ("3.10.0-1160.el7", "4.18.0-553.el8"));
+}
+
+#[test]
+fn a_look_says_what_going_back_would_lose() {
+    let root = Root::new();
+    let look = || read_look(&root.run(&with_job(&leapp(), |job| job.look()))).unwrap();
+    assert!(!look().started);
+    root.put(&directory("before/boot_id"), "a\n");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+    std::fs::File::open(root.path(&directory("before/boot_id"))).unwrap().set_modified(old).unwrap();
+    root.put("srv/orders.db", &"x".repeat(1_500_000));
+    root.put("var/cache/yum/x", "x");
+    let seen = look();
+    assert!(seen.started && !seen.no_return && !seen.alive);
+    // The two files of the guest itself that this test wrote count as well.
+    assert_eq!((seen.written.len(), seen.written[0].mount.as_str(), seen.written[0].mib), (1, "/", 2));
+    root.put(&directory("no_return"), "");
+    assert!(look().no_return);
+}
+
+#[test]
+fn evidence_fits_into_an_answer_whatever_the_logs_hold() {
+    let root = Root::new();
+    let long = "\u{1b}[31mä\tlong line of a log, with \\ and \"quotes\"\r\n".repeat(20_000);
+    for log in ["leapp/leapp-upgrade.log", "migrate2rocky.log", "almalinux-deploy.log", "apt/term.log", "dpkg.log"] {
+        root.put(&format!("var/log/{log}"), &long);
+    }
+    root.put(&directory("log"), &long);
+    root.put(&directory("state.json"), "{}\n");
+    let output = root.run(&with_job(&leapp(), |job| job.evidence()));
+    assert!(output.len() < 24 * 1024, "{} bytes", output.len());
+    let exhibits = read_evidence(&output).unwrap();
+    let names: Vec<&str> = exhibits.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names[..3], ["state.json", "log", "/var/log/leapp/leapp-upgrade.log"]);
+    assert!(exhibits.iter().all(|(_, text)| !text.contains('\u{1b}') && !text.is_empty()));
+}

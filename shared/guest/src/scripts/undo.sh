@@ -1,0 +1,92 @@
+# Takes back what `prepare`, or the tool before its point of no return, has changed; looks whether that is so. May
+# be cut off and done again at any time. What cannot be taken back is told, and tried again the next time.
+scratch
+if [ -e "$DIR/no_return" ]; then
+    say left "the tool has begun to change packages: only the snapshots lead back"
+    say 'done' yes
+    exit 0
+fi
+
+# PATH: as it was; what a person changed in it meanwhile stays.
+put_back() {
+    original=$KEPT/files$1
+    if [ -h "$original" ]; then
+        [ ! -d "$R$1" ] || [ -h "$R$1" ] || return 1
+        ln -snf "$(readlink "$original")" "$R$1"
+    elif [ -f "$original" ]; then
+        rm -f "$R$1.osferry"
+        if [ -f "$R$1" ] && grep -q '^#osferry-o' "$R$1" && without_our_changes "$R$1" >"$WORK/theirs" && ! cmp -s "$WORK/theirs" "$original"; then
+            cp -p "$original" "$original.part" && cat "$WORK/theirs" >"$original.part" && mv -f "$original.part" "$original" || return 1
+        fi
+        same_file "$1" || { cp -a "$original" "$R$1.osferry" && mv -f "$R$1.osferry" "$R$1"; }
+    fi
+}
+# shellcheck disable=SC2012 # Only the mode is read.
+same_file() {
+    if [ -h "$KEPT/files$1" ]; then
+        [ "$(readlink "$R$1")" = "$(readlink "$KEPT/files$1")" ]
+    else
+        [ ! -h "$R$1" ] && cmp -s "$KEPT/files$1" "$R$1" && [ "$(ls -ln "$R$1" | cut -c 1-10)" = "$(ls -ln "$KEPT/files$1" | cut -c 1-10)" ]
+    fi
+}
+is_mounted() { awk -v target="$1" '$2 == target { found = 1 } END { exit !found }' "$R/proc/mounts"; }
+is_loaded() { grep -q "^$1 " "$R/proc/modules"; }
+# KIND WHAT
+take_back() {
+    case $1 in
+    file) put_back "$2" ;;
+    absent) rm -f "$R$2" "$R$2.osferry" ;;
+    directory) rmdir "$R$2" ;;
+    package) put_back_packages ;;
+    installed) remove_installed ;;
+    module) is_loaded "$2" || modprobe "$2" ;;
+    mounted)
+        # shellcheck disable=SC2086 # Source, target, type and options have no blanks.
+        set -- $2
+        is_mounted "$2" || mount "$(plain "$2")" || mount -t "$3" -o "$4" "$(plain "$1")" "$(plain "$2")"
+        ;;
+    esac >/dev/null 2>&1 </dev/null
+}
+# KIND WHAT: says what is not as it was.
+check_back() {
+    case $1 in
+    file) same_file "$2" || echo "$2 is not as it was" ;;
+    absent) [ ! -e "$R$2" ] || echo "$2 is still there" ;;
+    package) is_installed "$2" || echo "package $2 is not back" ;;
+    installed) ! rpm -q "$2" >/dev/null 2>&1 || echo "package $2 is still installed" ;;
+    module) is_loaded "$2" || echo "driver $2 is not loaded" ;;
+    mounted)
+        # shellcheck disable=SC2086
+        set -- $2
+        is_mounted "$2" || echo "$2 is not mounted"
+        ;;
+    esac
+}
+
+# The engine's own steps came last.
+if type stop_tool >/dev/null 2>&1; then stop_tool >/dev/null 2>&1; fi
+(cd "$DIR/undo/files" 2>/dev/null && find . -type f ! -name '*.part' -exec cksum {} +) >"$WORK/sums"
+if type engine_undo >/dev/null 2>&1; then
+    engine_undo >"$WORK/engine" 2>&1 </dev/null
+    sed -n 's/^osf	left	//p' "$WORK/engine" >"$WORK/left"
+fi
+while read -r sum size file; do
+    file=${file#.}
+    [ "$(cksum <"$R$file" 2>/dev/null)" = "$sum $size" ] || echo "$file is not as it was" >>"$WORK/left"
+done <"$WORK/sums"
+if [ -f "$JOURNAL" ]; then
+    sed '1!G;h;$!d' "$JOURNAL" >"$WORK/journal"
+    while read -r kind what; do take_back "$kind" "$what"; done <"$WORK/journal"
+    while read -r kind what; do check_back "$kind" "$what"; done <"$WORK/journal" >>"$WORK/left"
+fi
+if [ -s "$WORK/left" ]; then
+    head -n 20 "$WORK/left" | cut -c 1-300 | say_lines left
+else
+    # Without its journal a half removed directory takes nothing back any more.
+    rm -f "$JOURNAL"
+    rm -rf "$DIR"
+    rmdir "${DIR%/*}" 2>/dev/null
+    say undone yes
+fi
+sync
+say 'done' yes

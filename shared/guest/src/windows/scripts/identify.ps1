@@ -1,0 +1,2 @@
+SayOs
+Say 'done' 'yes'

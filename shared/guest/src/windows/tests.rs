@@ -1,0 +1,238 @@
+//! Every script is one that the oldest PowerShell in question would read, and fits into a command. No PowerShell
+//! runs here: the grammar is what can be checked.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use migration::MigrationId;
+use migration::os::Os;
+use migration::path::{Engine, Hop};
+use migration::policy::Probe;
+use proptest::prelude::*;
+use tree_sitter::{Node, Parser};
+
+use super::*;
+use crate::Settings;
+
+/// RunCommand's limit on the Base64 of a command's content, bytes. Source: ECS API reference.
+const CONTENT_LIMIT: usize = 24 * 1024;
+
+/// What Windows PowerShell 4 does not know, and what needs a newer Windows than 2008 R2 has. Where a newer command is
+/// used, it is inside `Attempt`.
+const TOO_NEW: [&str; 22] = [
+    "??",
+    "}?.",
+    "}?[",
+    " && ",
+    " || ",
+    "-AsHashtable",
+    "using namespace",
+    "using module",
+    "-Parallel",
+    "[ordered]",
+    "::new(",
+    "-Raw",
+    "Get-CimInstance",
+    "ConvertFrom-Json",
+    "ConvertTo-Json",
+    "IsNullOrWhiteSpace",
+    "$PSItem",
+    " -in ",
+    " -notin ",
+    "-File -",
+    "Get-ScheduledTask",
+    "Get-ItemPropertyValue",
+];
+
+fn hostile() -> [Probe; 4] {
+    [
+        Probe::Http("http://127.0.0.1/'; Remove-Item C:\\ -Recurse; '".into()),
+        Probe::Tcp { host: "$(Restart-Computer)".into(), port: 1 },
+        Probe::Command("echo \u{2018}; shutdown /s; \u{2019}\u{201b}\n'@\n\"@ `$x".into()),
+        Probe::Command("中文 'quoted' `tick` $var".into()),
+    ]
+}
+
+fn with_scripts(from: &str, to: &str, check: impl Fn(&str, &str)) {
+    let os = |name| Os::from_ecs_name(name).unwrap();
+    let hop = Hop { from: os(from), to: os(to), engine: Engine::WindowsSetup };
+    let id = MigrationId::from_bytes([1; 10]);
+    let settings = Settings::default();
+    let job = Job { id: &id, run: 12, hop_index: 3, hop: &hop, settings: &settings };
+    let probes = hostile();
+    let hour = 3600;
+    for (name, script) in [
+        ("identify", identify_script()),
+        ("assess", job.assess()),
+        ("prepare", job.prepare(&[])),
+        ("prepare", job.prepare_media("d-bp1'; exit; '")),
+        ("undo", job.undo()),
+        ("start", job.start()),
+        ("watch", job.watch(50)),
+        ("reboot", job.reboot()),
+        ("booted", job.booted()),
+        ("finish", job.finish()),
+        ("verify", job.verify(&probes, hour)),
+        ("observe", job.observe(&probes, hour)),
+        ("look", job.look()),
+        ("evidence", job.evidence()),
+        ("file", job.file("C:\\$WINDOWS.~BT\\it's\\日志.xml", 7)),
+        ("tool", [&Head::of("tool", &job).end(), include_str!("scripts/tool.ps1")].concat()),
+    ] {
+        check(name, &script);
+    }
+}
+
+fn every_script(check: impl Fn(&str, &str)) {
+    with_scripts("Windows Server 2016", "Windows Server 2019", &check);
+    with_scripts("Windows Server 2008 R2", "Windows Server 2012 R2", &check);
+}
+
+#[test]
+fn every_script_says_its_name_and_fits_into_a_command() {
+    every_script(|name, script| {
+        assert_eq!(script.lines().next(), Some(format!("# osferry {name}").as_str()));
+        assert!(script.is_ascii(), "{name}: code pages would change it");
+        assert!(!script.contains('\t'), "{name}");
+        let size = STANDARD.encode(script).len();
+        assert!(size <= CONTENT_LIMIT, "{name} has {size} bytes");
+    });
+}
+
+#[test]
+fn every_script_parses() {
+    every_script(|name, script| {
+        let faults = faults(script);
+        assert!(faults.is_empty(), "{name}: {faults:#?}");
+    });
+}
+
+#[test]
+fn no_script_needs_a_newer_powershell() {
+    every_script(|name, script| {
+        for line in script.lines().filter(|line| !line.trim_start().starts_with('#') && !line.starts_with('$')) {
+            for token in TOO_NEW {
+                // cmd's own operators stand in strings for it.
+                let for_cmd = line.contains("cmd.exe");
+                assert!(for_cmd || !line.contains(token), "{name} has {token:?}: {line}");
+            }
+        }
+        assert!(!script.lines().any(|line| line.trim_start().starts_with("class ")), "{name}");
+    });
+}
+
+/// Names of variables are the same in either case: one that is assigned must not be a parameter in disguise.
+#[test]
+fn no_script_overwrites_its_parameters() {
+    every_script(|name, script| {
+        let all = assignments(script);
+        let parameters: Vec<&String> =
+            all.iter().map(|(name, _)| name).filter(|name| script.contains(&format!("\n${name} = "))).collect();
+        for (assigned, _) in &all {
+            let disguised = parameters.iter().find(|known| known.eq_ignore_ascii_case(assigned) && **known != assigned);
+            assert!(disguised.is_none(), "{name} assigns ${assigned}, which is ${}", disguised.unwrap());
+        }
+    });
+}
+
+#[test]
+fn the_grammar_finds_faults() {
+    for broken in ["if ($x) { Say 'a' 'b'", "$x = 'a", "foreach ($x in @(1, 2) { $x }", "function F( { }"] {
+        assert!(!faults(broken).is_empty(), "{broken}");
+    }
+}
+
+/// Lines that the grammar does not accept.
+fn faults(script: &str) -> Vec<String> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_powershell::LANGUAGE.into()).unwrap();
+    let tree = parser.parse(script, None).unwrap();
+    let mut faults = Vec::new();
+    let mut nodes = vec![tree.root_node()];
+    while let Some(node) = nodes.pop() {
+        if node.is_error() || node.is_missing() {
+            let line = node.start_position().row;
+            faults.push(format!("line {}: {}", line + 1, script.lines().nth(line).unwrap_or_default()));
+        }
+        nodes.extend((0..node.child_count()).filter_map(|index| node.child(index as u32)));
+    }
+    faults
+}
+
+/// The values of the assignments `$NAME = '...'` at the top of a script, as the grammar sees them.
+fn assignments(script: &str) -> Vec<(String, String)> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_powershell::LANGUAGE.into()).unwrap();
+    let tree = parser.parse(script, None).unwrap();
+    fn texts(node: Node<'_>, kind: &str, source: &str, found: &mut Vec<String>) {
+        if node.kind() == kind {
+            found.push(source[node.byte_range()].to_owned());
+        }
+        for index in 0..node.child_count() {
+            if let Some(child) = node.child(index as u32) {
+                texts(child, kind, source, found);
+            }
+        }
+    }
+    let mut all = Vec::new();
+    texts(tree.root_node(), "assignment_expression", script, &mut all);
+    all.iter()
+        .map(|text| {
+            let (name, value) = text.split_once('=').unwrap();
+            (name.trim().trim_start_matches('$').to_owned(), value.trim().to_owned())
+        })
+        .collect()
+}
+
+/// What PowerShell would make of a quoted value: a single-quoted string, or our one call that decodes Base64.
+fn value_of(quoted: &str) -> String {
+    let string = |text: &str| {
+        let inner = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap();
+        assert!(!inner.replace("''", "").contains('\''), "a quote ends the string: {text}");
+        inner.replace("''", "'")
+    };
+    match quoted.strip_prefix("[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String(") {
+        Some(rest) => String::from_utf8(STANDARD.decode(string(rest.strip_suffix("))").unwrap())).unwrap()).unwrap(),
+        None => string(quoted),
+    }
+}
+
+#[test]
+fn hostile_parameters_stay_data() {
+    let head = Head::new("x").probes(&hostile()).end();
+    assert_eq!(faults(&head), [""; 0]);
+    let told = assignments(&head);
+    for (index, probe) in hostile().iter().enumerate() {
+        let what = told.iter().find(|(name, _)| *name == format!("PROBE_WHAT_{index}")).unwrap();
+        let expected = match probe {
+            Probe::Http(text) | Probe::Command(text) | Probe::Tcp { host: text, .. } => text,
+        };
+        assert_eq!(value_of(&what.1), *expected);
+    }
+    assert_eq!(told.len(), 1 + 3 * 4 + 1, "nothing else became part of the script");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_one_string_on_one_line(text in any::<String>()) {
+        let quoted = quote(&text);
+        prop_assert!(quoted.is_ascii() && !quoted.contains(['\n', '\r', '\t']));
+        prop_assert_eq!(value_of(&quoted), text);
+        let script = format!("$X = {quoted}\n");
+        prop_assert_eq!(faults(&script), [""; 0]);
+        prop_assert_eq!(assignments(&script), [("X".to_owned(), quoted)]);
+    }
+}
+
+/// `'@` at the start of a line would end a here-string; the tool is passed as Base64 instead.
+#[test]
+fn the_tool_arrives_whole() {
+    let os = |name| Os::from_ecs_name(name).unwrap();
+    let hop = Hop { from: os("Windows Server 2016"), to: os("Windows Server 2019"), engine: Engine::WindowsSetup };
+    let (id, settings) = (MigrationId::from_bytes([1; 10]), Settings::default());
+    let job = Job { id: &id, run: 0, hop_index: 0, hop: &hop, settings: &settings };
+    let script = job.start();
+    let line = script.lines().find_map(|line| line.strip_prefix("$TOOL = ")).unwrap();
+    let tool = value_of(line);
+    assert!(tool.starts_with("# osferry tool\n$NAME = 'm-") && tool.ends_with(include_str!("scripts/tool.ps1")));
+    assert_eq!(faults(&tool), [""; 0]);
+}

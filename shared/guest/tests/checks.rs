@@ -1,0 +1,204 @@
+//! The migratability check, run for real: what each fact looks like in a guest, and that a healthy guest has none.
+
+#![allow(clippy::unwrap_used, reason = "tests panic")]
+
+mod root;
+
+use std::collections::BTreeSet;
+
+use migration::path::Engine;
+use root::{Root, Userland, all, difference, found, hop, script};
+
+/// Facts that tell how it is, not that something is wrong.
+const PLAIN: [&str; 2] = ["release", "version"];
+
+/// Which fact, how it comes to be, and what is said of it.
+type Case = (&'static str, fn(&Root), &'static str);
+
+const CASES: &[Case] = &[
+    ("root_link", |r| r.link("images", "/data/images"), "/images -> /data/images"),
+    ("network_mount", |r| r.append("proc/mounts", "nas:/x /nas nfs4 rw 0 0\n"), "/nas of nas:/x"),
+    ("network_mount", |r| r.append("etc/fstab", "//nas/x /nas cifs defaults 0 0\n"), "/nas of //nas/x in fstab"),
+    ("noexec_var", |r| r.append("proc/mounts", "x /var/lib xfs rw,noexec 0 0\n"), "/var/lib"),
+    ("noexec_var", |r| r.append("etc/fstab", "/dev/vda2 /var xfs noexec 0 0\n"), "/var in fstab"),
+    ("noexec_tmp", |r| r.append("proc/mounts", "tmpfs /tmp tmpfs rw,nosuid,noexec 0 0\n"), "/tmp"),
+    ("unlisted_mount", |r| r.append("proc/mounts", "/dev/vdc1 /srv ext4 rw 0 0\n"), "/srv of /dev/vdc1"),
+    ("fstab_unparsed", |r| r.append("etc/fstab", "/dev/vdz\n"), "line 4"),
+    ("fstab_order", |r| r.append("etc/fstab", "/dev/vdd1 /data/ xfs defaults 0 0\n"), "/data after /data"),
+    ("fstab_order", |r| r.write("etc/fstab", "/dev/vdb1 /data xfs defaults 0 0\n/dev/vda1 / xfs defaults 0 0\n"), "/ after /data"),
+    ("xfs_option", |r| r.append("etc/fstab", "/dev/vdd1 /d xfs nobarrier,ihashsize=9 0 0\n"), "ihashsize of /d"),
+    ("btrfs", |r| r.append("proc/mounts", "pool /b btrfs rw 0 0\n"), "/b"),
+    ("read_only", |r| r.append("proc/mounts", "x /mnt xfs ro,relatime 0 0\n"), "/mnt"),
+    ("luks", |r| { r.write("sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS1-x\n"); r.write("sys/class/block/dm-0/dm/name", "secret\n") }, "secret"),
+    ("early_partition", |r| r.write("sys/class/block/vda1/start", "63\n"), "vda at sector 63"),
+    ("nic", |r| r.write("sys/class/net/eth1/device/vendor", "x"), "eth0 eth1 "),
+    ("pam_removed", |r| r.write("etc/pam.d/login", "auth required pam_tally2.so\n"), "pam_tally2 in /etc/pam.d/login"),
+    ("pam_question", |r| r.write("etc/pam.d/login", "auth optional pam_krb5.so\n"), "pam_krb5 in /etc/pam.d/login"),
+    ("tcp_wrappers", |r| r.write("etc/hosts.deny", "sshd: ALL\n"), "/etc/hosts.deny: sshd: ALL"),
+    ("resolv_link", |r| { r.write("run/resolv", "nameserver 1.1.1.1\n"); r.link("etc/resolv.conf", "../run/resolv") }, "../run/resolv"),
+    ("cluster", |r| r.write("var/lib/pacemaker/cib/cib.xml", "<cib/>"), "pacemaker"),
+    ("postgresql", |r| r.write("var/lib/pgsql/data/PG_VERSION", "9.2\n"), "/var/lib/pgsql/data/PG_VERSION says 9.2"),
+    ("python2", |r| r.write("usr/local/bin/job", "#!/usr/bin/env python2\n"), "/usr/local/bin/job"),
+    ("python2", |r| r.write("etc/cron.daily/job", "#!/usr/bin/python\n"), "/etc/cron.daily/job"),
+    (
+        "kernel_not_newest",
+        |r| r.append("var/lib/rpm/packages", "kernel 3.10.0-1160.119.1.el7 x86_64\n"),
+        "3.10.0-1160.el7.x86_64 runs, 3.10.0-1160.119.1.el7.x86_64 is installed",
+    ),
+    ("old_kernel", |r| r.append("var/lib/rpm/packages", "kernel 3.10.0-957.el7 x86_64\n"), "3.10.0-957.el7.x86_64"),
+    ("custom_kernel", |r| { r.write("stub/uname", "6.1.0-mine\n"); r.write("lib/modules/6.1.0-mine/x", "") }, "6.1.0-mine"),
+    ("efi_tool", |r| { r.write("sys/firmware/efi/x", ""); r.append("proc/mounts", "/dev/vda2 /boot/efi vfat rw 0 0\n"); r.append("etc/fstab", "/dev/vda2 /boot/efi vfat rw 0 0\n") }, "efibootmgr"),
+    ("efi_mount", |r| { r.write("sys/firmware/efi/x", ""); r.stub("efibootmgr", ":") }, "/boot/efi"),
+    ("secure_boot", |r| { r.write("sys/firmware/efi/efivars/SecureBoot-8be4", "\u{6}\0\0\0\u{1}"); r.stub("efibootmgr", ":"); r.append("proc/mounts", "x /boot/efi vfat rw 0 0\n") }, "enabled"),
+    ("secure_boot", |r| r.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n"), "lockdown integrity"),
+    ("grub_legacy", |r| r.append("var/lib/rpm/packages", "grub 0.97-99.el6 x86_64\n"), "grub-0.97-99.el6"),
+    ("removed_driver", |r| r.append("proc/modules", "pata_acpi 13053 0 - Live 0x0\nvirtio_blk 1 0 - Live 0x0\n"), "pata_acpi"),
+    ("removed_driver", |r| r.append("proc/modules", "floppy 73520 0 - Live 0x0\n"), "floppy"),
+    ("security_agent", |r| r.append("proc/modules", "AliSecGuard 1 0 - Live 0x0 (OE)\n"), "AliSecGuard"),
+    ("nvidia", |r| r.append("proc/modules", "nvidia 1 0 - Live 0x0 (POE)\n"), "nvidia"),
+    ("cpu", |r| r.write("proc/cpuinfo", "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 ssse3\n"), "sse4_2"),
+    ("repo_twice", |r| r.write("etc/yum.repos.d/x.repo", "[base]\nbaseurl=http://x/\n"), "base"),
+    ("excluded", |r| r.append("etc/yum.conf", "exclude=kernel*\n"), "/etc/yum.conf: exclude=kernel*"),
+    ("plugins_off", |r| r.write("etc/yum.conf", "[main]\nplugins = 0\n"), "/etc/yum.conf: plugins = 0"),
+    ("katello", |r| r.write("etc/rhsm/ca/katello-server-ca.pem", "x"), "katello-server-ca.pem"),
+    ("zone_drifting", |r| r.write("etc/firewalld/firewalld.conf", "AllowZoneDrifting=yes\n"), "yes"),
+    ("docker", |r| r.append("var/lib/rpm/packages", "docker-ce 20.10-3.el7 x86_64\n"), "docker-ce-20.10-3.el7"),
+    ("ntp", |r| r.append("var/lib/rpm/packages", "ntp 4.2.6p5-29.el7 x86_64\n"), "ntp-4.2.6p5-29.el7"),
+    (
+        "root_login",
+        |r| { r.write("etc/ssh/sshd_config", "Port 22\nMatch User x\n  PermitRootLogin no\n"); r.write("stub/verify", "S.5....T.  c /etc/ssh/sshd_config\n") },
+        "sshd_config was changed and does not say PermitRootLogin",
+    ),
+];
+
+/// Cases that the script must not take for the fact.
+const NEAR: &[(&str, fn(&Root))] = &[
+    ("root_link", |r| r.link("images", "data/images")),
+    ("nic", |r| r.write("sys/class/net/docker0/address", "x")),
+    ("nic", |r| { std::fs::rename(r.root.join("sys/class/net/eth0"), r.root.join("sys/class/net/ens5")).unwrap(); r.write("sys/class/net/ens6/device/v", "x") }),
+    ("early_partition", |r| r.write("sys/class/block/vdb1/start", "63\n")),
+    ("root_login", |r| r.write("etc/ssh/sshd_config", "Port 22\n")),
+    ("custom_kernel", |r| r.write("stub/uname", "6.1.0-of-another-machine\n")),
+    ("fstab_order", |r| r.append("etc/fstab", "/dev/vdd1 /data2 xfs defaults 0 0\nx none swap sw 0 0\nx none swap sw 0 0\n")),
+    ("xfs_option", |r| r.append("etc/fstab", "/dev/vdd1 /d ext4 nobarrier 0 0\n")),
+    ("pam_removed", |r| r.write("etc/pam.d/login", "auth required pam_tally.so\n")),
+    ("removed_driver", |r| r.append("proc/modules", "ata_piix 1 0 - Live 0x0\n")),
+    ("repo_twice", |r| r.write("etc/yum.repos.d/x.repo", "[base-source]\nbaseurl=http://x/\n")),
+    ("excluded", |r| r.append("etc/yum.conf", "#exclude=kernel*\n")),
+    ("python2", |r| r.write("usr/local/bin/job", "#!/usr/bin/python3\n")),
+];
+
+fn facts(answer: &[(String, String)]) -> BTreeSet<&str> {
+    answer.iter().filter_map(|(key, _)| key.strip_prefix("system.")).filter(|key| !PLAIN.contains(key)).collect()
+}
+
+fn assess(root: &Root) -> Vec<(String, String)> {
+    let before = root.manifest();
+    let answer = root.run(&script(&hop(Engine::Leapp), |job| job.assess())).unwrap();
+    assert_eq!(difference(&before, &root.manifest()), [""; 0], "the check changed something");
+    answer
+}
+
+#[test]
+fn each_fact_is_seen_alone() {
+    for (fact, make, said) in CASES {
+        let root = Root::healthy();
+        make(&root);
+        let answer = assess(&root);
+        assert_eq!(facts(&answer), BTreeSet::from([*fact]), "{answer:?}");
+        assert!(all(&answer, &format!("system.{fact}")).contains(said), "{said}: {answer:?}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_it_is_not_told() {
+    for (fact, make) in NEAR {
+        let root = Root::healthy();
+        make(&root);
+        let answer = assess(&root);
+        assert!(!facts(&answer).contains(fact), "{fact}: {answer:?}");
+    }
+}
+
+#[test]
+fn every_fact_that_is_judged_has_its_case() {
+    let cases: BTreeSet<&str> = CASES.iter().map(|(fact, ..)| *fact).chain(PLAIN).chain(["held"]).collect();
+    assert_eq!(cases, migration::findings::system_facts().collect());
+}
+
+#[test]
+fn a_healthy_guest_tells_what_it_is() {
+    let answer = assess(&Root::healthy());
+    assert_eq!(facts(&answer), BTreeSet::new());
+    for (key, value) in [
+        ("os_id", "centos"),
+        ("boot_id", "b-1"),
+        ("memory_mib", "2929"),
+        ("memory_total_mib", "3906"),
+        ("system.release", "7.9.2009"),
+        ("system.version", "glibc-2.17-326.el7"),
+    ] {
+        assert_eq!(all(&answer, key).first(), Some(&value), "{answer:?}");
+    }
+    assert_eq!(all(&answer, "free_mib"), ["/usr 7812", "/var 7812", "/boot 7812"]);
+    assert_eq!(all(&answer, "package_problem"), [""; 0]);
+    guest::read_assessment(&answer.iter().map(|(k, v)| format!("osf\t{k}\t{v}\n")).collect::<String>()).unwrap();
+}
+
+#[test]
+fn a_package_manager_that_is_not_well_says_why() {
+    let broken: [(fn(&Root), &str); 3] = [
+        (|r| r.append("var/lib/rpm/packages", "zlib 1.2.8-1.el7 x86_64\n"), "zlib.x86_64 is installed twice"),
+        (|r| r.write("stub/dependencies", "Unsatisfied dependencies for acme-1: libx\n"), "Unsatisfied dependencies for acme-1: libx"),
+        (|r| r.stub("yum", "echo 'No module named yum' >&2; exit 1"), "yum does not start: No module named yum"),
+    ];
+    for (make, said) in broken {
+        let root = Root::healthy();
+        make(&root);
+        assert_eq!(all(&assess(&root), "package_problem"), [said]);
+    }
+    let root = Root::healthy();
+    root.append("var/lib/rpm/packages", "kernel 3.10.0-957.el7 x86_64\nzlib 1.2.7-21.el7 i686\n");
+    let answer = assess(&root);
+    assert_eq!(all(&answer, "package_problem"), [""; 0], "kernels and architectures may be several");
+    assert_eq!(all(&answer, "foreign_package"), ["zlib.i686"]);
+}
+
+#[test]
+fn debian_tells_its_holds_and_databases() {
+    let root = Root::healthy();
+    root.write("stub/holds", "nginx\n");
+    root.write("var/lib/postgresql/13/main/PG_VERSION", "13\n");
+    root.write("etc/yum.conf", "exclude=x\n");
+    let answer = root.run(&script(&hop(Engine::AptFullUpgrade), |job| job.assess())).unwrap();
+    assert_eq!(facts(&answer), BTreeSet::from(["held", "postgresql"]), "{answer:?}");
+}
+
+/// Every shell and every awk that guests have, on a guest in which everything is wrong at once.
+#[test]
+fn every_shell_and_userland_sees_the_same() {
+    let make = |userland, shell: &[&'static str]| {
+        let root = Root::new(userland, shell.to_vec());
+        for (fact, make, _) in CASES {
+            // Those two write the same file as others.
+            if !matches!(*fact, "custom_kernel" | "fstab_order") {
+                make(&root);
+            }
+        }
+        root
+    };
+    let expected = assess(&make(Userland::Host, &["sh"]));
+    assert!(facts(&expected).len() > 30, "{expected:?}");
+    let mut seen = 0;
+    // Not busybox's shell: it prefers its own rpm to the guest's.
+    for shell in [&["dash"][..], &["bash", "--posix"], &["bash"]] {
+        for userland in [Userland::Host, Userland::Busybox] {
+            if found(shell[0]).is_none() || (userland == Userland::Busybox && found("busybox").is_none()) {
+                continue;
+            }
+            assert_eq!(assess(&make(userland, shell)), expected, "{shell:?} {userland:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "only {seen} shells are installed here");
+}

@@ -1,0 +1,316 @@
+//! A tree that stands for a guest's `/`, commands that stand for the guest's package manager and kernel, and the
+//! real scripts, run by a real shell with nothing else in their path.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use guest::{Job, Settings};
+use migration::MigrationId;
+use migration::os::{Family, Os};
+use migration::path::{Engine, Hop};
+
+/// What a script may count on in a guest, besides its package manager.
+const TOOLS: [&str; 42] = [
+    "awk", "basename", "cat", "chmod", "cksum", "cmp", "comm", "cp", "cut", "date", "dirname", "env", "expr", "find", "grep",
+    "head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "od", "readlink", "rm", "rmdir", "sed", "sh", "sleep", "sort", "stat",
+    "sync", "tail", "test", "timeout", "touch", "tr", "true", "uniq", "wc", "xargs", "kill",
+];
+
+/// `rpm` on a list of `name version architecture` in `$R/var/lib/rpm/packages`.
+const RPM: &str = r#"
+db=$R/var/lib/rpm/packages
+match() { awk -v want="$1" '$1 == want || $1 "-" $2 "." $3 == want || $1 "." $3 == want { found = 1 } END { exit !found }' "$db"; }
+case $1 in
+-qa) awk -v qf="${3-}" '{ line = qf == "" ? "%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\\n" : qf
+        split($2, v, "-")
+        gsub(/%\{NAME\}/, $1, line); gsub(/%\{VERSION\}/, v[1], line); gsub(/%\{RELEASE\}/, v[2], line)
+        gsub(/%\{ARCH\}/, $3, line); gsub(/%\{VENDOR\}/, "CentOS", line); gsub(/\\n/, "\n", line); gsub(/\\t/, "\t", line)
+        printf "%s", line }' "$db" ;;
+-q) match "$2" ;;
+-qc) case $2 in zlib*) echo /etc/zlib.conf ;; esac ;;
+-qf) case $2 in */CentOS-*) ;; *) exit 1 ;; esac ;;
+-V) cat "$R/stub/verify" 2>/dev/null ;;
+-Va) cat "$R/stub/dependencies" 2>/dev/null ;;
+-e) shift
+    for name; do match "$name" || exit 1; done
+    for name; do
+        awk -v gone="$name" '!($1 == gone || $1 "-" $2 "." $3 == gone || $1 "." $3 == gone)' "$db" >"$db.new" && cat "$db.new" >"$db"
+        rm -f "$db.new"
+        # Changed configuration is kept aside.
+        case $name in zlib*) mv "$R/etc/zlib.conf" "$R/etc/zlib.conf.rpmsave" ;; esac
+    done ;;
+-i) for file; do case $file in *.rpm)
+        cat "$file" >>"$db"
+        case $file in *zlib*) echo "as delivered" >"$R/etc/zlib.conf" ;; esac
+    esac; done
+    sort -o "$db" "$db" ;;
+*) exit 1 ;;
+esac
+"#;
+
+/// `dnf` and `yum`: `reinstall --downloadonly` and `install`.
+const DNF: &str = r#"
+for word; do case $word in --downloaddir=*) dir=${word#*=} ;; reinstall | install | check) verb=$word ;; esac; name=$word; done
+case ${verb-} in
+reinstall)
+    [ ! -e "$R/stub/no-repository" ] || { echo "Curl error (6): Could not resolve host"; exit 1; }
+    awk '$3 == "i686"' "$R/var/lib/rpm/packages" | while read -r name version arch; do
+        echo "$name $version $arch" >"$dir/$name-$version.$arch.rpm"
+    done ;;
+install) echo "$name 1-1 x86_64" >>"$R/var/lib/rpm/packages"; echo "$name-libs 1-1 x86_64" >>"$R/var/lib/rpm/packages"
+    sort -o "$R/var/lib/rpm/packages" "$R/var/lib/rpm/packages" ;;
+esac
+exit 0
+"#;
+
+const STUBS: [(&str, &str); 16] = [
+    ("rpm", RPM),
+    ("yum", DNF),
+    ("uname", "case $1 in -m) echo x86_64 ;; *) cat \"$R/stub/uname\" ;; esac"),
+    ("df", "echo header\necho \"x 9000000 1 ${FREE_KIB-8000000} 1% /\""),
+    ("umount", "[ ! -e \"$R/stub/busy\" ] || exit 32\nawk -v t=\"$1\" '$2 != t' \"$R/proc/mounts\" >\"$R/stub/m\" && cat \"$R/stub/m\" >\"$R/proc/mounts\"; rm -f \"$R/stub/m\""),
+    ("mount", "for t; do :; done\nawk -v t=\"$t\" '$2 == t { print $1, t, $3, \"rw\", 0, 0; f = 1 } END { exit !f }' \"$R/etc/fstab\" >\"$R/stub/m\" && cat \"$R/stub/m\" >>\"$R/proc/mounts\"; code=$?; rm -f \"$R/stub/m\"; exit $code"),
+    ("rmmod", "awk -v m=\"$1\" '$1 != m' \"$R/proc/modules\" >\"$R/stub/m\" && cat \"$R/stub/m\" >\"$R/proc/modules\"; rm -f \"$R/stub/m\""),
+    ("modprobe", "echo \"$1 16384 0 - Live 0x0\" >>\"$R/proc/modules\""),
+    ("sshd", "cat \"$R/stub/sshd\" 2>/dev/null"),
+    ("restorecon", ":"),
+    ("apt-mark", "cat \"$R/stub/holds\" 2>/dev/null"),
+    ("apt-get", "echo 'E: nothing here'; exit 100"),
+    ("dpkg", ":"),
+    ("dpkg-query", "cat \"$R/stub/dpkg\" 2>/dev/null"),
+    ("getenforce", "cat \"$R/stub/enforcing\" 2>/dev/null"),
+    ("setenforce", "echo Enforcing >\"$R/stub/enforcing\""),
+];
+
+/// Commands that change something: each is a point where a script may be cut off.
+pub const CUT_POINTS: [&str; 12] =
+    ["cat", "cp", "ln", "mkdir", "mount", "mv", "rm", "rmdir", "rmmod", "rpm", "umount", "yum"];
+
+/// Whose commands the scripts find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Userland {
+    /// This machine's own.
+    Host,
+    /// busybox alone.
+    Busybox,
+}
+
+/// A guest.
+pub struct Root {
+    dir: tempfile::TempDir,
+    /// `/` of it.
+    pub root: PathBuf,
+    /// What interprets its scripts.
+    pub shell: Vec<&'static str>,
+}
+
+/// Where this machine has a program.
+pub fn found(name: &str) -> Option<PathBuf> {
+    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].iter().map(|dir| Path::new(dir).join(name)).find(|path| path.is_file())
+}
+
+pub fn hop(engine: Engine) -> Hop {
+    let (from, to) = match engine {
+        Engine::AptFullUpgrade => ((Family::Debian, 11), (Family::Debian, 12)),
+        Engine::DistroSync => ((Family::CentOs, 8), (Family::AlibabaCloudLinux, 3)),
+        _ => ((Family::CentOs, 7), (Family::AlmaLinux, 8)),
+    };
+    Hop { from: Os::new(from.0, from.1), to: Os::new(to.0, to.1), engine }
+}
+
+/// A script of a migration's only hop.
+pub fn script(hop: &Hop, make: impl FnOnce(&Job<'_>) -> String) -> String {
+    let id = MigrationId::from_bytes([7; 10]);
+    let settings = Settings { mirror: "http://mirror".into(), ..Settings::default() };
+    make(&Job { id: &id, run: 0, hop_index: 0, hop, settings: &settings })
+}
+
+impl Root {
+    /// A CentOS 7.9 with which nothing is wrong.
+    pub fn healthy() -> Self {
+        Self::new(Userland::Host, vec!["sh"])
+    }
+
+    pub fn new(userland: Userland, shell: Vec<&'static str>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("root");
+        let tools = dir.path().join("tools");
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(&tools).unwrap();
+        for tool in TOOLS {
+            let target = match userland {
+                Userland::Host => found(tool).unwrap_or_else(|| panic!("{tool} is missing")),
+                Userland::Busybox => found("busybox").unwrap(),
+            };
+            symlink(target, tools.join(tool)).unwrap();
+        }
+        let this = Self { dir, root, shell };
+        for (name, body) in STUBS {
+            this.stub(name, body);
+        }
+        this.write("etc/os-release", "ID=\"centos\"\nVERSION_ID=\"7\"\n");
+        this.write("etc/redhat-release", "CentOS Linux release 7.9.2009 (Core)\n");
+        this.write("etc/fstab", "# comment\n/dev/vda1 / xfs defaults 0 0\n/dev/vdb1 /data ext4 defaults,nofail 0 2\n");
+        this.write("etc/ssh/sshd_config", "Port 22\nPermitRootLogin yes\nMatch User x\n  X11Forwarding no\n");
+        this.write("etc/yum.conf", "[main]\nplugins=1\nkeepcache=0\n");
+        this.write("etc/yum.repos.d/CentOS-Base.repo", "[base]\nbaseurl=http://m/centos/7/\n[updates]\nbaseurl=http://m/u/\n");
+        this.write("etc/resolv.conf", "nameserver 100.100.2.136\n");
+        this.write("etc/pam.d/sshd", "auth required pam_unix.so\n# pam_krb5.so was here\n");
+        this.write("etc/hosts.allow", "# nothing\n\n");
+        this.write("etc/zlib.conf", "changed by a person\n");
+        this.write("proc/mounts", "/dev/vda1 / xfs rw 0 0\n/dev/vdb1 /data ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n");
+        this.write("proc/modules", "virtio_net 1 0 - Live 0x0\n");
+        this.write("proc/meminfo", "MemTotal:        4000000 kB\nMemAvailable:    3000000 kB\n");
+        this.write("proc/cpuinfo", "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 avx\n");
+        this.write("proc/sys/kernel/random/boot_id", "b-1\n");
+        this.write("sys/class/net/eth0/device/vendor", "0x1af4\n");
+        this.write("sys/class/block/vda1/start", "2048\n");
+        this.write("usr/local/bin/own", "#!/bin/sh\n");
+        this.write("stub/uname", "3.10.0-1160.el7.x86_64\n");
+        this.write(
+            "var/lib/rpm/packages",
+            "bash 4.2.46-35.el7 x86_64\nglibc 2.17-326.el7 x86_64\nkernel 3.10.0-1160.el7 x86_64\nzlib 1.2.7-21.el7 x86_64\n",
+        );
+        for empty in ["boot/loader/entries", "run", "var/tmp", "usr/bin", "lib/modules"] {
+            fs::create_dir_all(this.root.join(empty)).unwrap();
+        }
+        this
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub fn append(&self, path: &str, text: &str) {
+        self.write(path, &(self.read(path) + text));
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap_or_default()
+    }
+
+    pub fn link(&self, path: &str, target: &str) {
+        let _ = fs::remove_file(self.root.join(path));
+        symlink(target, self.root.join(path)).unwrap();
+    }
+
+    /// A command of the guest.
+    pub fn stub(&self, name: &str, body: &str) {
+        let path = self.dir.path().join("tools").join(name);
+        let _ = fs::remove_file(&path);
+        fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Makes the `number`-th command that changes something end the whole script, before it does its work.
+    pub fn cut_off_at(&self, number: usize) {
+        let tools = self.dir.path().join("tools");
+        let counter = self.dir.path().join("counter");
+        fs::write(&counter, "").unwrap();
+        for name in CUT_POINTS {
+            let (path, real) = (tools.join(name), tools.join(format!("real-{name}")));
+            if !real.exists() {
+                fs::rename(&path, &real).unwrap();
+            }
+            let body = format!(
+                "#!/bin/sh\necho >>'{counter}'\nset -- \"$(/usr/bin/wc -l <'{counter}')\" \"$@\"\n[ \"$1\" -ne {number} ] || kill -9 0\nshift\nexec '{real}' \"$@\"\n",
+                counter = counter.display(),
+                real = real.display()
+            );
+            let _ = fs::remove_file(&path);
+            fs::write(&path, body).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    /// Nothing is cut off any more.
+    pub fn let_run(&self) {
+        let tools = self.dir.path().join("tools");
+        for name in CUT_POINTS {
+            let real = tools.join(format!("real-{name}"));
+            if real.exists() {
+                fs::rename(&real, tools.join(name)).unwrap();
+            }
+        }
+    }
+
+    /// Runs a script: its answer, or None when it was cut off. What it wrote to standard error is a failure,
+    /// unless it was cut off.
+    pub fn run(&self, script: &str) -> Option<Vec<(String, String)>> {
+        let file = self.dir.path().join("script");
+        fs::write(&file, script).unwrap();
+        let output = Command::new(found(self.shell[0]).unwrap())
+            .args(&self.shell[1..])
+            .arg(&file)
+            .env_clear()
+            .env("PATH", self.dir.path().join("tools"))
+            .env("R", &self.root)
+            .stdin(Stdio::null())
+            .process_group(0)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<(String, String)> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("osf\t")?.split_once('\t'))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        output.status.code()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(lines.iter().any(|(key, _)| key == "done"), "{text}\n{errors}");
+        assert_eq!(errors, "", "{text}");
+        Some(lines)
+    }
+
+    /// Every path with its mode and content or target; not what a scratch folder left, nor the stubs' own.
+    pub fn manifest(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut all = BTreeMap::new();
+        let mut left = vec![self.root.clone()];
+        while let Some(dir) = left.pop() {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                let name = path.strip_prefix(&self.root).unwrap().to_owned();
+                if ["run", "stub"].iter().any(|own| name.starts_with(own)) {
+                    continue;
+                }
+                let meta = fs::symlink_metadata(&path).unwrap();
+                let content = if meta.is_symlink() {
+                    fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
+                } else if meta.is_dir() {
+                    left.push(path.clone());
+                    Vec::new()
+                } else {
+                    fs::read(&path).unwrap()
+                };
+                all.insert(name, (meta.permissions().mode(), content));
+            }
+        }
+        all
+    }
+}
+
+/// What differs between two manifests.
+pub fn difference(before: &BTreeMap<PathBuf, (u32, Vec<u8>)>, after: &BTreeMap<PathBuf, (u32, Vec<u8>)>) -> Vec<String> {
+    let show = |entry: Option<&(u32, Vec<u8>)>| {
+        entry.map_or("nothing".to_owned(), |(mode, content)| format!("{mode:o} {:?}", String::from_utf8_lossy(content)))
+    };
+    let paths: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    paths
+        .into_iter()
+        .filter(|path| before.get(*path) != after.get(*path))
+        .map(|path| format!("{}: {} became {}", path.display(), show(before.get(path)), show(after.get(path))))
+        .collect()
+}
+
+/// The values of a key.
+pub fn all<'a>(answer: &'a [(String, String)], key: &str) -> Vec<&'a str> {
+    answer.iter().filter(|(name, _)| name == key).map(|(_, value)| value.as_str()).collect()
+}

@@ -1,0 +1,154 @@
+use super::super::testing::ids;
+use super::*;
+use crate::os::{Edition, Language, Os, Windows};
+
+const NOW: Millis = 1_800_000_000_000;
+
+fn disk(id: &str) -> DiskFacts {
+    DiskFacts { id: id.into(), category: "cloud_essd".into(), size_gib: 40, groupable: true, ..DiskFacts::default() }
+}
+
+fn good(os: &str) -> CloudFacts {
+    CloudFacts {
+        status: "Running".into(),
+        network_type: "vpc".into(),
+        region: "cn-hangzhou".into(),
+        os_name: os.into(),
+        system: System::from_ecs(os, "", "", None),
+        cpu: 2,
+        memory_mib: 4096,
+        network_interfaces: 1,
+        assistant_installed: true,
+        heartbeat: Some(NOW - 60_000),
+        disks: vec![disk("d-1"), disk("d-2")],
+        media: vec!["2019 zh-cn".into(), "2022 zh-cn".into()],
+        ..CloudFacts::default()
+    }
+}
+
+fn to(os: &str) -> Policy {
+    Policy { target: Os::from_ecs_name(os), ..Policy::default() }
+}
+
+fn judged(facts: &CloudFacts, policy: &Policy) -> Vec<Finding> {
+    let grants = Grants::default();
+    let hops = facts.system.as_ref().and_then(|system| route(system, policy.target.as_ref(), &grants).ok());
+    judge_cloud(facts, &hops.unwrap_or_default(), policy, &grants, NOW)
+}
+
+/// Ids of the findings that are no mere information.
+fn tripped(facts: &CloudFacts, policy: &Policy) -> Vec<String> {
+    let findings = judged(facts, policy);
+    assert!(findings.iter().all(|finding| finding.remedy.is_empty() == (finding.id == "cloud.snapshot-cost")));
+    findings.into_iter().map(|finding| finding.id).filter(|id| id != "cloud.snapshot-cost").collect()
+}
+
+type Change = fn(&mut CloudFacts);
+
+const LINUX: &str = "CentOS  8.5 64 bit";
+const LEAPP: &str = "CentOS  7.9 64 bit";
+const WINDOWS: &str = "Windows Server  2016 数据中心版 64位中文版";
+
+/// What is seen, of which system; what trips, or nothing.
+#[rustfmt::skip]
+const TABLE: &[(&str, Change, &str)] = &[
+    (LINUX, |_| {}, ""),
+    (LEAPP, |_| {}, ""),
+    (WINDOWS, |_| {}, ""),
+    (LINUX, |f| f.status = "Stopped".into(), "cloud.status"),
+    (LINUX, |f| f.network_type = "classic".into(), "cloud.network-type"),
+    (LINUX, |f| f.heartbeat = Some(NOW - HEARTBEAT_LIMIT), ""),
+    (LINUX, |f| f.heartbeat = Some(NOW - HEARTBEAT_LIMIT - 1), "cloud.assistant"),
+    (LINUX, |f| f.heartbeat = None, "cloud.assistant"),
+    (LINUX, |f| (f.heartbeat, f.assistant_installed) = (None, false), "cloud.assistant"),
+    (LINUX, |f| f.snapshots_in_progress = vec!["s-1".into()], "cloud.snapshot-in-progress"),
+    (LINUX, |f| f.locks = vec!["security".into()], "cloud.lock"),
+    (LINUX, |f| f.expires_at = Some(NOW - 1), "cloud.expired"),
+    (LINUX, |f| f.expires_at = Some(NOW + EXPIRY_MARGIN), "cloud.expired"),
+    (LINUX, |f| f.expires_at = Some(NOW + EXPIRY_MARGIN + 1), ""),
+    (LINUX, |f| f.maintenance = vec!["SystemMaintenance.Reboot (Scheduled)".into()], "cloud.maintenance"),
+    (LINUX, |f| f.disks.clear(), "cloud.disks"),
+    (LINUX, |f| f.disks.truncate(1), ""),
+    (LINUX, |f| f.disks[1] = DiskFacts { category: "local_ssd_pro".into(), ..DiskFacts::default() }, "cloud.disk-category"),
+    (LINUX, |f| f.disks[1].multi_attach = true, "cloud.shared-disk"),
+    (LINUX, |f| f.disks[1].groupable = false, "cloud.snapshot-group"),
+    (LINUX, |f| f.disks = vec![disk("d"); 16], ""),
+    (LINUX, |f| f.disks = vec![disk("d"); 17], "cloud.snapshot-group"),
+    (LINUX, |f| f.disks[1].size_gib = 32 * 1024, "cloud.snapshot-group"),
+    (LINUX, |f| f.disks[0].delete_auto_snapshot = true, "cloud.delete-auto-snapshot"),
+    (LINUX, |f| f.memory_mib = 599, "cloud.memory"),
+    (LINUX, |f| f.memory_mib = 600, ""),
+    (LINUX, |f| f.memory_mib = 0, ""),
+    (LEAPP, |f| f.memory_mib = 1535, "cloud.memory"),
+    (LEAPP, |f| f.memory_mib = 1536, ""),
+    (LEAPP, |f| f.network_interfaces = 2, "cloud.network-interfaces"),
+    (LINUX, |f| f.network_interfaces = 2, ""),
+    (LINUX, |f| (f.cpu, f.region) = (1, "mars-1".into()), ""),
+    (WINDOWS, |f| f.memory_mib = 2047, "cloud.memory"),
+    (WINDOWS, |f| f.cpu = 1, "cloud.vcpu"),
+    (WINDOWS, |f| f.region = "cn-nanjing".into(), "cloud.region"),
+    (WINDOWS, |f| f.media = vec!["2022 en-us".into(), "2019 zh-cn".into()], "cloud.media"),
+    (WINDOWS, |f| (f.system, f.media) = (System::from_ecs("Windows Server 2016", "", "", None), vec!["2022 en-us".into()]), ""),
+    (LINUX, |f| (f.system, f.os_name) = (None, "Customized Linux".into()), "cloud.os"),
+    (LINUX, |f| f.system = System::from_ecs("Ubuntu 20.04", "", "", None), "cloud.path"),
+];
+
+#[test]
+fn each_fact_of_the_cloud_trips_its_own_check() {
+    for (index, (os, change, id)) in TABLE.iter().enumerate() {
+        let mut facts = good(os);
+        change(&mut facts);
+        let meant: Vec<&str> = [*id].into_iter().filter(|id| !id.is_empty()).collect();
+        assert_eq!(tripped(&facts, &Policy::default()), meant, "line {index}");
+    }
+}
+
+#[test]
+fn what_blocks_and_what_only_warns() {
+    let mut facts = good(LEAPP);
+    facts.network_interfaces = 3;
+    facts.disks[0].groupable = false;
+    facts.disks[0].delete_auto_snapshot = true;
+    assert_eq!(ids(&judged(&facts, &Policy::default())), [""; 0]);
+    assert_eq!(tripped(&facts, &Policy::default()).len(), 3);
+}
+
+#[test]
+fn every_hop_of_a_way_needs_its_media() {
+    let mut facts = good("Windows Server 2012 R2 数据中心版 64位中文版");
+    let policy = to("Windows Server 2022");
+    assert_eq!(tripped(&facts, &policy), [""; 0]);
+    facts.media.remove(0);
+    let findings = judged(&facts, &policy);
+    let found = &findings.iter().find(|finding| finding.id == "cloud.media").unwrap().found;
+    assert_eq!(found, "no installation media are configured for Windows Server 2019 (zh-cn)");
+    facts.media = vec!["2012R2 en-us".into(), "2019 en-us".into()];
+    facts.system = Some(System {
+        windows: Some(Windows { edition: Some(Edition::Standard), language: Some(Language::English), core: false }),
+        ..System::of(Os::windows_r2(2008))
+    });
+    assert_eq!(tripped(&facts, &Policy::default()), [""; 0]);
+}
+
+#[test]
+fn no_way_says_what_is_offered() {
+    let findings = judged(&good(LINUX), &to("Debian 13"));
+    let path = findings.iter().find(|finding| finding.id == "cloud.path").unwrap();
+    assert!(path.found.contains("CentOS 8.5 cannot be migrated to Debian 13"), "{path:?}");
+    assert!(path.remedy.starts_with("choose one of: Alibaba Cloud Linux 3"), "{path:?}");
+}
+
+#[test]
+fn snapshots_have_their_price() {
+    let cost = |price: Option<&str>| {
+        let facts = CloudFacts { snapshot_price: price.map(str::to_owned), ..good(LINUX) };
+        let findings = judged(&facts, &Policy { retention_days: 15, ..Policy::default() });
+        findings.into_iter().find(|finding| finding.id == "cloud.snapshot-cost").unwrap().found
+    };
+    assert_eq!(
+        cost(Some("0.12")),
+        "snapshots of at most 80 GiB are kept for 15 days: at most 4.80 at 0.12 per GiB and month"
+    );
+    assert!(cost(None).ends_with("no price is configured (SNAPSHOT_PRICE)"));
+    assert!(cost(Some("cheap")).ends_with("not a number (SNAPSHOT_PRICE)"));
+}

@@ -1,0 +1,248 @@
+//! What the guest can tell before the migration.
+
+mod preview;
+mod system;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use preview::Preview;
+pub use system::system_facts;
+
+use crate::check::{Finding, Remediation};
+use crate::os::{Family, Os};
+use crate::path::{Engine, Hop};
+use crate::policy::Policy;
+
+/// What the guest tells of itself before the migration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuestFacts {
+    /// `ID` of os-release.
+    pub os_id: String,
+    /// `VERSION_ID` of os-release.
+    pub os_version: String,
+    /// Boot id of the running system.
+    pub boot_id: String,
+    /// MemAvailable, MiB.
+    pub memory_mib: u64,
+    /// MemTotal, MiB; 0 when not told.
+    #[serde(default)]
+    pub memory_total_mib: u64,
+    /// Free space, MiB, of `/usr`, `/var`, `/boot`.
+    pub free_mib: Vec<(String, u64)>,
+    /// Installed packages of a 32-bit architecture.
+    pub foreign_packages: Vec<String>,
+    /// What is wrong with the package manager; empty when it is healthy.
+    pub package_manager: String,
+    /// What the package manager would do.
+    pub preview: Preview,
+    /// Installed packages that name a MySQL server, with version.
+    pub mysql: Vec<String>,
+    /// Whether the repository epel-modular is in use.
+    pub epel_modular: bool,
+    /// Loaded kernel modules that do not come with the kernel.
+    pub foreign_modules: Vec<String>,
+    /// How it is set up: what the script found, by the fact's name (`root_link`, `nic`, ...).
+    #[serde(default)]
+    pub system: BTreeMap<String, Vec<String>>,
+}
+
+/// What a hop needs, MiB.
+struct Needs {
+    /// MemAvailable.
+    memory: u64,
+    /// MemTotal.
+    memory_total: u64,
+    usr: u64,
+    var: u64,
+    boot: u64,
+}
+
+/// Sources: ECS "Operating system migration", limits (600, 250, 4096 and 100 MiB, which also hold for what other
+/// tools say less of); leapp-repository 0.21.0 (1536 MiB of memory in all; under /var 3200 MiB from 7 to 8,
+/// 2200 MiB later, and 200 MiB that must stay free); migrate2rocky.sh (250, 1536 and 50 MiB, each at most 95 % of
+/// what is free; almalinux-deploy.sh names none and does the same work). For apt: 2 GiB hold every downloaded
+/// package of a server and its unpacking.
+fn needs(hop: &Hop) -> Needs {
+    let documented = Needs { memory: 600, memory_total: 0, usr: 250, var: 4096, boot: 100 };
+    let vendors = matches!(hop.to.family, Family::AlibabaCloudLinux | Family::Anolis | Family::Rhel);
+    let of_free = |needed: u64| needed.div_ceil(19) * 20;
+    match hop.engine {
+        Engine::AptFullUpgrade => Needs { var: 2048, ..documented },
+        Engine::Leapp if vendors => Needs { memory_total: 1536, ..documented },
+        Engine::Leapp => Needs { memory_total: 1536, var: if hop.from.major <= 7 { 3400 } else { 2400 }, ..documented },
+        Engine::Migrate2Rocky | Engine::AlmalinuxDeploy => {
+            Needs { usr: of_free(250), var: of_free(1536), boot: of_free(50), ..documented }
+        }
+        _ => documented,
+    }
+}
+
+/// The migratability check: can this guest take this hop?
+pub fn judge_guest(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match Os::from_os_release(&facts.os_id, &facts.os_version) {
+        Some(os) if os.same_release(&hop.from) => {
+            findings.push(Finding::info("guest.os", format!("the guest runs {os}")))
+        }
+        told => findings.push(Finding::block(
+            "guest.os",
+            format!(
+                "the guest says it is {}, not {}",
+                told.map_or(format!("{} {}", facts.os_id, facts.os_version), |os| os.to_string()),
+                hop.from
+            ),
+            "the name in the console is the image's, not the guest's: choose a path from what the guest runs",
+        )),
+    }
+    findings.extend(judge_room(facts, hop));
+    if !facts.foreign_packages.is_empty() {
+        findings.push(judge_foreign_packages(facts, hop));
+    }
+    if !facts.package_manager.is_empty() {
+        findings.push(Finding::block(
+            "guest.package-manager",
+            format!("the package manager is not healthy: {}", facts.package_manager),
+            match hop.engine {
+                Engine::AptFullUpgrade => "repair it with `dpkg --configure -a` and `apt-get -f install`",
+                _ => "repair it until `dnf check`, or on release 7 `yum check`, is silent",
+            },
+        ));
+    }
+    findings.extend(preview::judge_preview(facts, hop, policy));
+    findings.extend(system::judge_system(facts, hop));
+    if facts.epel_modular {
+        findings.push(Finding::warn(
+            "guest.epel-modular",
+            "the repository epel-modular is enabled",
+            "its modules cannot be installed on the new system: plan for other packages",
+        ));
+    }
+    if !facts.foreign_modules.is_empty() {
+        let found = format!("kernel modules from outside the kernel are loaded: {}", facts.foreign_modules.join(", "));
+        findings.push(match hop.engine {
+            // TAINTED_KMODS_DETECTED
+            Engine::Convert2Rhel => Finding::block(
+                "guest.kernel-modules",
+                found,
+                "unload them, and uninstall what loads them at boot; install them again for the new kernel afterwards",
+            ),
+            _ => Finding::warn(
+                "guest.kernel-modules",
+                found,
+                "build or install them for the new kernel after the migration",
+            ),
+        });
+    }
+    findings
+}
+
+/// Memory and space.
+fn judge_room(facts: &GuestFacts, hop: &Hop) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let needs = needs(hop);
+    if facts.memory_mib < needs.memory {
+        findings.push(Finding::block(
+            "guest.memory",
+            format!("{} MiB of memory are available, {} MiB are needed", facts.memory_mib, needs.memory),
+            "stop services that are not needed meanwhile, or change the instance type",
+        ));
+    } else if facts.memory_total_mib > 0 && facts.memory_total_mib < needs.memory_total {
+        findings.push(Finding::block(
+            "guest.memory",
+            format!("the machine has {} MiB of memory, {} MiB are needed", facts.memory_total_mib, needs.memory_total),
+            "change the instance type",
+        ));
+    }
+    let old_kernels = facts.system.get("old_kernel").map(Vec::as_slice).unwrap_or_default();
+    for (mount, needed) in [("/usr", needs.usr), ("/var", needs.var), ("/boot", needs.boot)] {
+        let free = facts.free_mib.iter().find(|(path, _)| path == mount).map_or(0, |(_, free)| *free);
+        if free >= needed {
+            continue;
+        }
+        let id = format!("guest{}-space", mount.replace('/', "."));
+        let found = format!("{free} MiB are free in {mount}, {needed} MiB are needed");
+        findings.push(match mount {
+            "/boot" => {
+                let kernels = match old_kernels {
+                    [] => String::new(),
+                    some => format!("; kernels that do not run: {}", some.join(", ")),
+                };
+                let remedy = "remove old kernels (dnf remove --oldinstallonly, package-cleanup --oldkernels, apt-get \
+                              autoremove) or enlarge /boot";
+                Finding::block(&id, found + &kernels, remedy).mended_by(Remediation::CleanBoot)
+            }
+            _ => Finding::block(&id, found, "delete what is not needed there, or extend the disk and its file system"),
+        });
+    }
+    findings
+}
+
+/// 32-bit packages stop the vendor's own migrations (ECS "Operating system migration", limits); elsewhere they
+/// are updated or removed like others.
+fn judge_foreign_packages(facts: &GuestFacts, hop: &Hop) -> Finding {
+    let found = format!("32-bit packages are installed: {}", facts.foreign_packages.join(", "));
+    let remedy = match hop.engine {
+        Engine::AptFullUpgrade => format!("remove them: apt-get purge {}", facts.foreign_packages.join(" ")),
+        _ => {
+            let manager = if matches!(hop.from.major, 2 | 7) { "yum" } else { "dnf" };
+            format!("remove them: {manager} remove {}", facts.foreign_packages.join(" "))
+        }
+    };
+    match hop.to.family {
+        Family::AlibabaCloudLinux | Family::Anolis => Finding::block("guest.i686", found, remedy),
+        _ => Finding::warn("guest.i686", found, remedy),
+    }
+    .mended_by(Remediation::RemoveI686)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{hop, ids};
+    use super::*;
+
+    /// A guest with which nothing is wrong.
+    pub(super) fn good_guest() -> GuestFacts {
+        GuestFacts {
+            os_id: "centos".into(),
+            os_version: "8".into(),
+            boot_id: "b".into(),
+            memory_mib: 2000,
+            free_mib: vec![("/usr".into(), 9000), ("/var".into(), 9000), ("/boot".into(), 500)],
+            ..GuestFacts::default()
+        }
+    }
+
+    #[test]
+    fn each_fact_of_the_guest_blocks_alone() {
+        let judge = |facts: &GuestFacts| judge_guest(facts, &hop(), &Policy::default());
+        assert_eq!(ids(&judge(&good_guest())), [""; 0]);
+        type Break = fn(&mut GuestFacts);
+        let table: [(&str, Break); 10] = [
+            ("guest.os", |f| f.os_version = "7".into()),
+            ("guest.os", |f| f.os_id = "solaris".into()),
+            ("guest.memory", |f| f.memory_mib = 599),
+            ("guest.usr-space", |f| f.free_mib[0].1 = 249),
+            ("guest.var-space", |f| f.free_mib[1].1 = 4095),
+            ("guest.boot-space", |f| f.free_mib.truncate(2)),
+            ("guest.i686", |f| f.foreign_packages = vec!["zlib.i686".into()]),
+            ("guest.package-manager", |f| f.package_manager = "duplicates".into()),
+            ("guest.removals", |f| f.preview.removals = vec!["vendor-agent".into()]),
+            ("guest.mysql", |f| f.preview.downgrades = vec!["mysql-community-server".into(), "nginx".into()]),
+        ];
+        for (id, break_it) in table {
+            let mut facts = good_guest();
+            break_it(&mut facts);
+            assert_eq!(ids(&judge(&facts)), [id]);
+        }
+    }
+
+    #[test]
+    fn removals_that_the_operator_allows_do_not_block() {
+        let mut facts = good_guest();
+        facts.preview.removals = vec!["ntp".into()];
+        let policy = Policy { may_remove: vec!["ntp".into()], ..Policy::default() };
+        assert_eq!(ids(&judge_guest(&facts, &hop(), &policy)), [""; 0]);
+    }
+}

@@ -1,0 +1,96 @@
+//! The plan of a migration: what a person acknowledges, and how long it will take.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::check::{Finding, Severity};
+use crate::record::{Millis, Record};
+
+/// Somebody knows the risks of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Millis,
+    /// Digest of the plan.
+    pub digest: String,
+}
+
+/// The risks that a plan has: its warnings.
+pub fn risks(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|finding| finding.severity == Severity::Warn)
+}
+
+/// Digest of the plan: instance, way, policy, remediations and the risks' ids. Whatever of it changes needs a new
+/// acknowledgement; figures in the findings' texts may change from day to day and do not count. 64 hex digits.
+pub fn digest(record: &Record, findings: &[Finding]) -> String {
+    let mut ids: Vec<&str> = risks(findings).map(|finding| finding.id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let plan = serde_json::json!({
+        "instance": record.instance_id,
+        "hops": record.hops.get(record.hop..).unwrap_or_default(),
+        "policy": record.policy,
+        "remediated": record.remediated,
+        "risks": ids,
+    });
+    Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How long something will still take, and how sure that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Eta {
+    /// Milliseconds still to go by the median of past runs; 0 when it is overdue by them.
+    pub remaining: Millis,
+    /// By the fastest past run.
+    pub earliest: Millis,
+    /// By the slowest past run.
+    pub latest: Millis,
+    /// Number of past runs that this rests on: below three it is a guess.
+    pub runs: usize,
+}
+
+impl Eta {
+    /// From how long the same took in the past; None without any past run.
+    pub fn from_past(past: &[Millis], elapsed: Millis) -> Option<Self> {
+        let mut past = past.to_vec();
+        past.sort_unstable();
+        let left = |total: Millis| (total - elapsed).max(0);
+        let (first, last) = (*past.first()?, *past.last()?);
+        Some(Self {
+            remaining: left(past[past.len() / 2]),
+            earliest: left(first),
+            latest: left(last),
+            runs: past.len(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::MigrationId;
+    use crate::policy::Policy;
+
+    #[test]
+    fn the_digest_follows_the_plan_and_not_the_figures() {
+        let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
+        let warn = |id: &str, found: &str| Finding::warn(id, found, "r");
+        let before = digest(&record, &[warn("a", "12 MiB"), warn("b", "x")]);
+        assert_eq!(before, digest(&record, &[warn("b", "y"), warn("a", "13 MiB"), Finding::info("c", "z")]));
+        assert_eq!(before.len(), 64);
+        assert_ne!(before, digest(&record, &[warn("a", "12 MiB")]));
+        let mut other = record.clone();
+        other.policy.observe_minutes = 1;
+        assert_ne!(before, digest(&other, &[warn("a", ""), warn("b", "")]));
+    }
+
+    #[test]
+    fn an_eta_says_on_how_many_runs_it_rests() {
+        assert_eq!(Eta::from_past(&[], 5), None);
+        let eta = Eta::from_past(&[30, 10, 20], 15).unwrap();
+        assert_eq!(eta, Eta { remaining: 5, earliest: 0, latest: 15, runs: 3 });
+    }
+}
