@@ -26,6 +26,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("mmdebstrap", "mmdebstrap"),
     ("newuidmap", "uidmap"),
     ("rpm", "rpm"),
+    ("shellcheck", "shellcheck"),
 ];
 
 /// Debian packages that are missing on this machine.

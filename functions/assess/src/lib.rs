@@ -4,6 +4,7 @@
 
 mod report;
 
+use migration::convert2rhel::judge_convert2rhel;
 use migration::findings::{Scan, judge_guest, judge_windows};
 use migration::leapp::judge_leapp;
 use migration::path::Engine;
@@ -73,6 +74,10 @@ fn judge_report(engine: Engine, path: &str, file: &[u8]) -> Result<Vec<Finding>,
         Engine::Leapp => {
             let report = guest::read_report(file).map_err(|error| unreadable(&error))?;
             Ok(judge_leapp(&report.entries))
+        }
+        Engine::Convert2Rhel => {
+            let entries = guest::read_analysis(file).map_err(|error| unreadable(&error))?;
+            Ok(judge_convert2rhel(&entries))
         }
         // No other tool writes one.
         _ => Err(Cause::permanent(Code::GuestOutput, format!("{path}: {} has no report", engine.name())).into()),

@@ -216,6 +216,17 @@ async fn a_report_that_is_none_ends_it_and_one_that_is_gone_is_asked_for_again()
 }
 
 #[tokio::test]
+async fn convert2rhels_analysis_is_judged_too() {
+    let cloud = FakeCloud::new();
+    let analysis = r#"{"actions": {"A": {"result": {"level": "ERROR", "id": "SECURE_BOOT_DETECTED"}}}}"#;
+    let part = parts(analysis).remove(0);
+    cloud.answers(move |key| if key == "assess" { answer(&centos_7()) } else { part.clone() });
+    let record = drive(&Assess, &cloud, prepared("CentOS 7.9", "Red Hat Enterprise Linux 7"), false).await;
+    let blocking: Vec<_> = record.findings.iter().filter(|finding| finding.blocks()).collect();
+    assert!(blocking.iter().any(|finding| finding.found.contains("SECURE_BOOT_DETECTED")), "{blocking:?}");
+}
+
+#[tokio::test]
 async fn a_report_that_is_too_large_is_not_fetched() {
     let cloud = FakeCloud::new();
     cloud.answers(|key| match key {

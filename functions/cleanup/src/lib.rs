@@ -4,7 +4,7 @@
 use migration::policy::TAG;
 use migration::{Cause, Code, Event, MigrationId, Outcome, SettingKind, Stage};
 use openapi::ecs::Tag;
-use stage::cloud::{Cloud, RETENTION_TAG};
+use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job, release};
 
 /// The stage.
@@ -85,11 +85,8 @@ async fn snapshots<C: Cloud>(job: &Job<'_, C>, outcome: Outcome) -> Result<(), F
         let ours = MigrationId::in_name(&snapshot.name).as_ref() == Some(&job.record.id);
         if ours && !job.record.touched && snapshot.name.starts_with(&leg) {
             job.cloud.delete_snapshot(&snapshot.snapshot_id).await?;
-        } else if ours && outcome == Outcome::Stuck && snapshot.retention_days.unwrap_or(0) > 0 {
-            job.cloud.keep_snapshot(&snapshot.snapshot_id, kept).await?;
         } else if ours && outcome == Outcome::Stuck {
-            // A group's snapshots have no retention of ECS: ours is in their tags.
-            job.cloud.tag_snapshot(&snapshot.snapshot_id, &[Tag::new(RETENTION_TAG, kept.to_string())]).await?;
+            release::keep_snapshot(job.cloud, &snapshot.snapshot_id, kept).await?;
         }
     }
     Ok(())

@@ -38,21 +38,21 @@ pub enum Refusal {
     Cloud(#[from] Fault),
     /// Records and events.
     #[error(transparent)]
-    Stage(StageError),
+    Stage(Box<StageError>),
 }
 
 impl From<StageError> for Refusal {
     fn from(error: StageError) -> Self {
         match error {
             StageError::UnknownMigration(id) => Self::Unknown(id),
-            other => Self::Stage(other),
+            other => Self::Stage(Box::new(other)),
         }
     }
 }
 
 impl From<RecordsError> for Refusal {
     fn from(error: RecordsError) -> Self {
-        Self::Stage(error.into())
+        Self::Stage(Box::new(error.into()))
     }
 }
 

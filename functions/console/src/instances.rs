@@ -11,11 +11,11 @@ use migration::policy::Policy;
 use openapi::ecs::Instance;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stage::Fault;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
 use stage::survey::{name, survey, system};
-use stage::Fault;
 
 use crate::Console;
 use crate::answer::{Refusal, reply};
@@ -38,7 +38,10 @@ pub fn check_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Refusal> 
     let mut known = BTreeSet::new();
     for id in ids {
         let rest = id.strip_prefix("i-").unwrap_or_default();
-        if rest.is_empty() || id.len() > 64 || !rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        if rest.is_empty()
+            || id.len() > 64
+            || !rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
             return Err(Refusal::Bad(format!("{id:?} is not an instance id")));
         }
         if !known.insert(id) {

@@ -84,8 +84,11 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         let (method, path) = (request.request_context.http.method.as_str(), request.raw_path.as_str());
         let Some(actor) = self.operators.who(request.header("authorization")) else {
             tracing::warn!(
-                request_id = self.invocation.request_id, method, path,
-                client = request.request_context.http.source_ip, "nobody asked"
+                request_id = self.invocation.request_id,
+                method,
+                path,
+                client = request.request_context.http.source_ip,
+                "nobody asked"
             );
             return unauthorized();
         };

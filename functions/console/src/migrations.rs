@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use fc_runtime::http_trigger::HttpResponse;
-use migration::{MigrationId, Outcome, Record};
+use migration::{MigrationId, Record};
 use serde_json::{Value, json};
-use stage::StageError;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
@@ -29,7 +28,8 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
     /// GET /migrations: all, of a batch, or of an instance. `limit` is the number of lines, `after` goes on from `next`
     /// of the answer before.
     pub async fn list(&self, query: &BTreeMap<String, String>) -> Result<HttpResponse, Refusal> {
-        if let Some(unknown) = query.keys().find(|key| !["batch", "instance", "limit", "after"].contains(&key.as_str())) {
+        if let Some(unknown) = query.keys().find(|key| !["batch", "instance", "limit", "after"].contains(&key.as_str()))
+        {
             return Err(Refusal::Bad(format!("parameter {unknown:?} is none of batch, instance, limit, after")));
         }
         let limit = match query.get("limit").map(|text| text.parse::<usize>()) {
@@ -119,7 +119,8 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
             step["time"] = at.into();
             steps.push(step);
         }
-        let exported = json!({ "exportedAt": time((self.env.clock)()), "summary": summary(&stored.record), "steps": steps });
+        let exported =
+            json!({ "exportedAt": time((self.env.clock)()), "summary": summary(&stored.record), "steps": steps });
         let mut answer = reply(200, &exported);
         let name = format!("attachment; filename=\"osferry-{id}.json\"");
         answer.headers.insert("content-disposition".into(), name);

@@ -136,18 +136,22 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
                 Ok(Came::Already(migration)) => already.push(json!({ "instanceId": id, "migrationId": migration })),
                 Ok(Came::Problem(why)) => problems.push(json!({ "instanceId": id, "error": why })),
                 // The others are opened all the same.
-                Err(error) => problems.push(json!({ "instanceId": id, "error": error.to_string(), "code": error.code() })),
+                Err(error) => {
+                    problems.push(json!({ "instanceId": id, "error": error.to_string(), "code": error.code() }))
+                }
             }
         }
         tracing::info!(
-            request_id = self.invocation.request_id, actor, batch_id = batch.id, opened = opened.len(),
-            already = already.len(), problems = problems.len(), "a batch was opened"
+            request_id = self.invocation.request_id,
+            actor,
+            batch_id = batch.id,
+            opened = opened.len(),
+            already = already.len(),
+            problems = problems.len(),
+            "a batch was opened"
         );
         let status = if opened.is_empty() && already.is_empty() { 422 } else { 202 };
-        Ok(reply(
-            status,
-            &json!({ "batch": batch.id, "opened": opened, "alreadyOpen": already, "problems": problems }),
-        ))
+        Ok(reply(status, &json!({ "batch": batch.id, "opened": opened, "alreadyOpen": already, "problems": problems })))
     }
 
     async fn open_one(
@@ -198,6 +202,10 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         // Whoever may ask for a migration must not thereby run commands on the instance.
         if policy.probes.iter().any(|probe| matches!(probe, Probe::Command(_)) && !self.policy.probes.contains(probe)) {
             return Err(bad("probes that are commands stand in the function's own settings only".into()));
+        }
+        let options = &self.env.options;
+        if policy.mode != Mode::Migrate && (options.drill_vswitch.is_none() || options.drill_security_group.is_none()) {
+            return Err(bad("no drill can be held: DRILL_VSWITCH and DRILL_SECURITY_GROUP are not set".into()));
         }
         if !(1..=65536).contains(&policy.retention_days) {
             return Err(bad("retention_days is not a number from 1 to 65536".into()));

@@ -53,7 +53,9 @@ pub fn advice(record: &Record) -> String {
     match record.state {
         State::In(stage) => stage.advice().into(),
         State::Ended(Outcome::Succeeded) => {
-            format!("the snapshots are kept for {days} days: until then a rollback is possible, at the price of what was written since")
+            format!(
+                "the snapshots are kept for {days} days: until then a rollback is possible, at the price of what was written since"
+            )
         }
         State::Ended(Outcome::Refused) => "do what the remedies of the findings say, then retry".into(),
         State::Ended(Outcome::Failed) => "nothing was changed: mend what the cause names, then retry".into(),

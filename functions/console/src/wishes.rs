@@ -49,7 +49,9 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
                 202,
                 &json!({ "done": false, "note": "the migration is being acted on; the wish is answered as soon as that is over" }),
             )),
-            Wished::AnotherWaits => Err(Refusal::Conflict("another wish waits to be answered: try again shortly".into())),
+            Wished::AnotherWaits => {
+                Err(Refusal::Conflict("another wish waits to be answered: try again shortly".into()))
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ use stage::open::{Opened, open};
 use stage::records::Records;
 use stage::settings::Settings;
 use stage::survey::{name, system, tagged_os};
-use stage::{Env, Fault, StageError, connect};
+use stage::{Env, Fault, StageError, connect, release};
 
 use identify::{Identities, identify};
 
@@ -59,7 +59,10 @@ pub async fn run() -> Result<(), fc_runtime::Error> {
         let scan = scan(&env, &policy, now, request_id, random_id, pause)
             .await
             .map_err(|error| coded(error.code(), &error))?;
-        Ok(json!({ "seen": scan.seen, "opened": scan.opened, "alreadyOpen": scan.already, "problems": scan.problems }))
+        Ok(json!({
+            "seen": scan.seen, "opened": scan.opened, "alreadyOpen": scan.already, "problems": scan.problems,
+            "expiredSnapshots": scan.expired,
+        }))
     })
     .await
 }
@@ -82,6 +85,8 @@ pub struct Scan {
     pub already: usize,
     /// Instances that could not be judged, and why.
     pub problems: Vec<String>,
+    /// Snapshots that were kept long enough and are deleted.
+    pub expired: usize,
 }
 
 /// Why a scan broke off. What was opened stays open; the next scan goes on.
@@ -159,9 +164,15 @@ pub async fn scan<C: Cloud, R: Records, B: Bus>(
         }
         token = next;
         if token.is_none() {
-            return Ok(scan);
+            break;
         }
     }
+    // ECS keeps the snapshots of a group for ever.
+    match release::expired_snapshots(&env.cloud, now).await {
+        Ok(count) => scan.expired = count,
+        Err(fault) => tracing::warn!(error = %fault, "expired snapshots are not deleted"),
+    }
+    Ok(scan)
 }
 
 fn problem(scan: &mut Scan, instance: &Instance, text: &str) {

@@ -155,3 +155,24 @@ async fn guests_are_not_waited_for_for_ever() {
     assert!(scan.problems[0].contains("did not answer in time"), "{:?}", scan.problems);
     assert_eq!(pauses.get(), 3);
 }
+
+#[tokio::test]
+async fn snapshots_that_were_kept_long_enough_go() {
+    let world = world("Debian 13.1 64 bit", &[]);
+    let snapshot = |id: &str, created: &str| openapi::ecs::Snapshot {
+        snapshot_id: id.into(),
+        creation_time: created.into(),
+        tags: vec![Tag::new("osferry:migration", "m-1"), Tag::new(release::RETENTION_TAG, "7")],
+        ..Default::default()
+    };
+    world
+        .cloud
+        .snapshots
+        .borrow_mut()
+        .extend([snapshot("s-old", "2026-11-15T00:00:00Z"), snapshot("s-new", "2026-11-17T00:00:00Z")]);
+    scanned(&world).await.unwrap();
+    assert_eq!(*world.cloud.done.borrow(), ["delete-snapshot s-old"]);
+    // Without the permission everything else goes on.
+    world.cloud.refuses.borrow_mut().insert("DescribeSnapshots".into(), "Forbidden.RAM".into());
+    assert_eq!(scanned(&world).await, Ok("0 open".into()));
+}

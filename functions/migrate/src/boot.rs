@@ -32,8 +32,7 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
     if answer.is_none() && elapsed >= CONSOLE_AFTER {
         console = job.cloud.console_output(job.record.subject()).await?;
     }
-    let facts =
-        BootFacts { hop: scripts.hop, status: &status, elapsed, booted: answer.as_ref(), console: &console };
+    let facts = BootFacts { hop: scripts.hop, status: &status, elapsed, booted: answer.as_ref(), console: &console };
     let outcome = judge_boot(&facts);
     if let Some(cause) = outcome.cause() {
         let seen = format!("seen {}", cause.code);

@@ -60,8 +60,7 @@ async fn a_restarted_agent_does_not_matter() {
 
 #[tokio::test]
 async fn a_tool_that_fails_or_dies_goes_back() {
-    for (last, code, text) in
-        [(FAILED, Code::ToolFailed, "no space left"), ("died", Code::ToolDied, "without a word")]
+    for (last, code, text) in [(FAILED, Code::ToolFailed, "no space left"), ("died", Code::ToolDied, "without a word")]
     {
         let states: &'static [&'static str] = Box::leak(Box::new([RUNNING, last]));
         let record = drive(&Migrate, &guest_with(states), record_in(Stage::Migrate), false).await;
@@ -105,7 +104,8 @@ fn rebooting(boots: &'static [Option<&'static [(&'static str, &'static str)]>]) 
     cloud
 }
 
-const NEW: &[(&str, &str)] = &[("boot_id", "b"), ("boot_id_before", "a"), ("os_id", "almalinux"), ("os_version", "8.10")];
+const NEW: &[(&str, &str)] =
+    &[("boot_id", "b"), ("boot_id_before", "a"), ("os_id", "almalinux"), ("os_version", "8.10")];
 const FINISHING: &[(&str, &str)] = &[
     ("boot_id", "b"),
     ("boot_id_before", "a"),

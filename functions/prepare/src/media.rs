@@ -5,9 +5,9 @@
 
 use migration::os::Language;
 use migration::{Cause, Code, Event};
-use openapi::ecs::{CreateDisk, DiskKind, Tag};
+use openapi::ecs::{CreateDisk, DiskKind};
 use stage::cloud::Cloud;
-use stage::{Command, Fault, Job, media};
+use stage::{Command, Fault, Job, media, release};
 
 /// How far the disk is.
 pub enum Disk {
@@ -32,11 +32,12 @@ pub async fn attached<C: Cloud>(job: &mut Job<'_, C>) -> Result<Disk, Fault> {
         let text = format!("WINDOWS_MEDIA names no media of {to} in {}", language.tag());
         return Err(Cause::permanent(Code::NotPrepared, text).into());
     };
-    let name = media::name(job.record);
+    let name = release::media_name(job.record, job.record.hop);
     let named = job.cloud.disks_named(&instance.zone_id, &name).await?;
-    let Some(disk) = named.iter().find(|disk| media::is_media(disk, &job.record.id, job.options)) else {
+    let Some(disk) = named.iter().find(|disk| media::is_media(disk, job.record, job.options)) else {
         if let Some(other) = named.first() {
-            let text = format!("disk {} is called {name}, but was not made from the media: remove it", other.disk_id);
+            let text =
+                format!("disk {} is called {name}, but was not made here from the media: remove it", other.disk_id);
             return Err(Cause::permanent(Code::NotPrepared, text).into());
         }
         // The category of a disk that the instance has is one that it can have.
@@ -48,7 +49,7 @@ pub async fn attached<C: Cloud>(job: &mut Job<'_, C>) -> Result<Disk, Fault> {
             category: category.unwrap_or_default(),
             size: None,
             snapshot_id: snapshot_id.to_owned(),
-            tags: vec![Tag::new("osferry:migration", job.record.id.as_str())],
+            tags: vec![release::owner(job.record)],
             client_token: job.token("media"),
         };
         let disk_id = job.cloud.create_disk(&request).await?;

@@ -2,6 +2,7 @@ use migration::os::{Os, System};
 use migration::path::{Grants, route};
 use migration::{Finding, Outcome, State};
 use openapi::ecs::Disk;
+use stage::release;
 use stage::settings::Options;
 use stage::testing::{FakeCloud, answer, drive, record_in, survives_everything};
 
@@ -56,6 +57,16 @@ async fn only_what_is_asked_for_and_allowed_is_mended_and_only_once() {
     // The guest names nothing, because there was nothing to do; it counts as tried all the same.
     let after = drive(&Prepare, &guest(&[]), record, false).await;
     assert_eq!(after.remediated, [AnswerLeapp, RemoveI686]);
+}
+
+#[tokio::test]
+async fn a_guest_that_is_prepared_again_is_asked_again() {
+    let cloud = guest(&[]);
+    let mut record = drive(&Prepare, &cloud, leapp(), false).await;
+    // The tool's own check has found something that may be mended.
+    record.state = State::In(Stage::Prepare);
+    drive(&Prepare, &cloud, record, true).await;
+    assert_eq!(*cloud.done.borrow(), ["run prepare-1", "run prepare-1+1"], "not the first one's answer once more");
 }
 
 #[tokio::test]
@@ -122,10 +133,11 @@ fn with_media() -> FakeCloud {
 fn media_disk(record: &Record, snapshot: &str) -> Disk {
     Disk {
         disk_id: "d-media".into(),
-        disk_name: stage::media::name(record),
+        disk_name: release::media_name(record, 0),
         zone_id: "z-1".into(),
         status: "Available".into(),
         source_snapshot_id: snapshot.into(),
+        tags: vec![release::owner(record)],
         ..Disk::default()
     }
 }
@@ -136,13 +148,13 @@ async fn one_media_disk_is_made_and_attached_before_the_guest_looks_for_it() {
     assert_eq!(record.state, State::In(Stage::Assess));
     let cloud = with_media();
     drive(&Prepare, &cloud, windows(CHINESE), true).await;
-    let name = stage::media::name(&windows(CHINESE));
+    let name = release::media_name(&windows(CHINESE), 0);
     let done = [format!("create-disk {name}"), "attach-disk i-1 d-made-1".into(), "run prepare-1".into()];
     assert_eq!(*cloud.done.borrow(), done);
     let disks = cloud.made_disks.borrow();
     let disk = &disks[0];
     assert_eq!((disk.source_snapshot_id.as_str(), disk.category.as_str()), ("s-zh", "cloud_essd"));
-    assert!(disk.delete_with_instance && disk.tags.iter().any(|tag| tag.key == "osferry:migration"));
+    assert!(disk.delete_with_instance && release::is_ours(&record, &disk.tags));
 }
 
 #[tokio::test]
@@ -168,7 +180,8 @@ async fn a_disk_that_is_not_ours_is_not_touched() {
     let start = windows(CHINESE);
     let other_source = media_disk(&start, "s-of-somebody");
     let elsewhere = Disk { status: "In_use".into(), instance_id: "i-2".into(), ..media_disk(&start, "s-zh") };
-    for disk in [other_source, elsewhere] {
+    let untagged = Disk { tags: Vec::new(), ..media_disk(&start, "s-zh") };
+    for disk in [other_source, elsewhere, untagged] {
         let cloud = with_media();
         cloud.made_disks.borrow_mut().push(disk);
         let record = drive(&Prepare, &cloud, start.clone(), false).await;

@@ -1,7 +1,7 @@
 use migration::policy::Mode;
 use migration::{Code, Outcome, Record, State};
 use openapi::ecs::{DiskKind, Tag};
-use stage::cloud::RETENTION_TAG;
+use stage::release::RETENTION_TAG;
 use stage::testing::{FakeCloud, drive, record_in, survives_everything};
 
 use super::*;
@@ -164,4 +164,25 @@ async fn a_second_run_takes_nothing_over() {
     start.run = 1;
     let record = drive(&Snapshot, &cloud, start, false).await;
     assert_eq!(record.state, State::In(Stage::Migrate));
+}
+
+#[tokio::test]
+async fn snapshots_outlive_everything_that_may_go_back() {
+    for (wished, kept) in [(1, 3), (30, 30)] {
+        let mut start = record_in(Stage::Snapshot);
+        start.policy.retention_days = wished;
+        let cloud = FakeCloud::new();
+        drive(&Snapshot, &cloud, start.clone(), false).await;
+        assert!(cloud.snapshots.borrow().iter().all(|snapshot| snapshot.retention_days == Some(kept)));
+        let cloud = FakeCloud::with_essds();
+        drive(&Snapshot, &cloud, start, false).await;
+        let tag = Tag::new(RETENTION_TAG, kept.to_string());
+        assert!(cloud.snapshots.borrow().iter().all(|snapshot| snapshot.tags.contains(&tag)));
+        // What a person must look at is kept longer, by either.
+        for id in ["s-1", "s-2"] {
+            release::keep_snapshot(&cloud, id, 365).await.unwrap();
+        }
+        let tag = Tag::new(RETENTION_TAG, "365");
+        assert!(cloud.snapshots.borrow().iter().all(|snapshot| snapshot.tags.contains(&tag)));
+    }
 }

@@ -18,7 +18,7 @@ use crate::credentials::{Identity, Who};
 use crate::ecs::{Ecs, NewHistoryEvent, NewInstance};
 use crate::eventbridge::EventBridge;
 use crate::fc::FunctionCompute;
-use crate::guest::Machine;
+use crate::guest::{BootRule, Machine};
 use crate::images;
 use crate::seams::{Hypervisor, ServiceError};
 
@@ -50,6 +50,12 @@ pub struct KillWhen {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OfImage {
+    image_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct OfInstance {
     instance_id: String,
 }
@@ -60,6 +66,30 @@ struct Maintenance {
     instance_id: String,
     event_type: String,
     cycle_status: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BreakBoots {
+    instance_id: String,
+    #[serde(flatten)]
+    rule: BootRule,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Network {
+    instance_id: String,
+    up: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct FillDisk {
+    instance_id: String,
+    path: PathBuf,
+    /// Bytes that still fit.
+    spare: u64,
 }
 
 /// The commands.
@@ -108,12 +138,35 @@ impl Admin {
     fn run(&self, command: &str, body: &[u8]) -> Result<Value, ServiceError> {
         match command {
             "create-instance" => self.create_instance(read(body)?),
+            "create-media" => {
+                let snapshot_id = self.ecs.create_media(&read::<OfImage>(body)?.image_id)?;
+                Ok(json!({ "snapshotId": snapshot_id }))
+            }
             "delete-instance" => {
                 self.ecs.delete_instance(&read::<OfInstance>(body)?.instance_id)?;
                 Ok(json!({}))
             }
             "manifest" => self.manifest(&read::<OfInstance>(body)?.instance_id),
-            "console" => Ok(json!({ "console": self.machine.console(&read::<OfInstance>(body)?.instance_id) })),
+            "console" => {
+                let id = read::<OfInstance>(body)?.instance_id;
+                Ok(json!({ "console": self.machine.console(&id), "boots": self.machine.boots(&id) }))
+            }
+            "break-boots" => {
+                let BreakBoots { instance_id, rule } = read(body)?;
+                self.machine.break_boots(&instance_id, rule).map(done).map_err(ServiceError::internal)
+            }
+            "network" => {
+                let Network { instance_id, up } = read(body)?;
+                self.machine.connect_network(&instance_id, up).map(done).map_err(ServiceError::internal)
+            }
+            "fill-disk" => {
+                let FillDisk { instance_id, path, spare } = read(body)?;
+                self.machine.fill_disk(&instance_id, &path, spare).map(done).map_err(ServiceError::internal)
+            }
+            "mend" => {
+                let id = read::<OfInstance>(body)?.instance_id;
+                self.machine.mend(&id).map(done).map_err(ServiceError::internal)
+            }
             "kill-when" => self.kill_when(read(body)?),
             "restart-agent" => {
                 let id = read::<OfInstance>(body)?.instance_id;
@@ -160,6 +213,7 @@ impl Admin {
             image_id: new.image_id,
             os_name: image.os_name.into(),
             os_name_en: image.os_name_en.into(),
+            os_type: image.os_type().into(),
             tags: new.tags.into_iter().collect(),
             data_disks: (0..new.data_disks).map(|_| None).collect(),
             ..NewInstance::default()
@@ -216,6 +270,10 @@ impl Admin {
         let form = |process: crate::fc::ProcessInfo| json!({ "function": process.function, "pid": process.pid, "instance": process.instance, "request": process.busy_request });
         processes.into_iter().map(form).collect()
     }
+}
+
+fn done((): ()) -> Value {
+    json!({})
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ServiceError> {

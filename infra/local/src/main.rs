@@ -68,6 +68,14 @@ struct Serve {
     /// Cuts the timeout of every function to this, seconds.
     #[arg(long)]
     timeout_cap_secs: Option<u64>,
+    /// One more environment variable of every function, `NAME=VALUE`; may be given several times.
+    #[arg(long, value_parser = variable)]
+    env: Vec<(String, String)>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not like NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn main() -> ExitCode {
@@ -114,7 +122,9 @@ fn serve(args: Serve) -> Result<(), Box<dyn std::error::Error>> {
             ("GPGCHECK", "0"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into(),
+        .into_iter()
+        .chain(args.env)
+        .collect(),
         ots_instance,
     };
     let cloud = LocalCloud::open(config)?;
@@ -163,7 +173,7 @@ fn build_images(image_dir: &Path, wanted: Vec<String>) -> Result<(), Box<dyn std
         exe: std::env::current_exe()?,
         owner_pid: None,
     })?;
-    let all = images::catalogue().iter().map(|image| image.id.to_owned());
+    let all = images::catalogue().map(|image| image.id.to_owned());
     let wanted: Vec<String> = if wanted.is_empty() { all.collect() } else { wanted };
     for id in wanted {
         machine.images().prepare(&id, &|what| println!("{what}"))?;

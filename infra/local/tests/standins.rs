@@ -76,7 +76,7 @@ fn yum_3_is_no_dnf() {
     let world = World::booted(EL7);
     assert_eq!(os(&world), "centos 7");
     assert!(world.ok("cat /proc/cmdline").contains("vmlinuz-3.10.0-1160.el7.x86_64"));
-    assert_eq!(world.sh("command -v dnf").0, 127);
+    assert_ne!(world.sh("command -v dnf").0, 0);
     let (code, output) = world.sh("yum -y --allowerasing distro-sync");
     assert_eq!((code, output.trim()), (1, "Command line error: no such option: --allowerasing"));
     assert_ne!(world.sh("yum --help | grep -q -e --allowerasing").0, 0);

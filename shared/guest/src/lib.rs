@@ -6,6 +6,7 @@
 
 mod answer;
 pub mod chunks;
+pub mod convert2rhel;
 pub mod leapp;
 mod scripts;
 pub mod shell;
@@ -17,5 +18,6 @@ pub use answer::{
     read_undone, read_watch,
 };
 pub use chunks::{Chunk, ChunkError, Encoding, assemble, read_chunk, read_reports};
+pub use convert2rhel::read_analysis;
 pub use leapp::{Report, read_report};
 pub use scripts::{Job, Settings, identify_script};

@@ -42,16 +42,16 @@ const CASES: &[Case] = &[
     ("python2", |r| r.write("etc/cron.daily/job", "#!/usr/bin/python\n"), "/etc/cron.daily/job"),
     (
         "kernel_not_newest",
-        |r| r.append("var/lib/rpm/packages", "kernel 3.10.0-1160.119.1.el7 x86_64\n"),
+        |r| r.packages("kernel 3.10.0-1160.119.1.el7 x86_64\n"),
         "3.10.0-1160.el7.x86_64 runs, 3.10.0-1160.119.1.el7.x86_64 is installed",
     ),
-    ("old_kernel", |r| r.append("var/lib/rpm/packages", "kernel 3.10.0-957.el7 x86_64\n"), "3.10.0-957.el7.x86_64"),
+    ("old_kernel", |r| r.packages("kernel 3.10.0-957.el7 x86_64\n"), "3.10.0-957.el7.x86_64"),
     ("custom_kernel", |r| { r.write("stub/uname", "6.1.0-mine\n"); r.write("lib/modules/6.1.0-mine/x", "") }, "6.1.0-mine"),
     ("efi_tool", |r| { r.write("sys/firmware/efi/x", ""); r.append("proc/mounts", "/dev/vda2 /boot/efi vfat rw 0 0\n"); r.append("etc/fstab", "/dev/vda2 /boot/efi vfat rw 0 0\n") }, "efibootmgr"),
     ("efi_mount", |r| { r.write("sys/firmware/efi/x", ""); r.stub("efibootmgr", ":") }, "/boot/efi"),
     ("secure_boot", |r| { r.write("sys/firmware/efi/efivars/SecureBoot-8be4", "\u{6}\0\0\0\u{1}"); r.stub("efibootmgr", ":"); r.append("proc/mounts", "x /boot/efi vfat rw 0 0\n") }, "enabled"),
     ("secure_boot", |r| r.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n"), "lockdown integrity"),
-    ("grub_legacy", |r| r.append("var/lib/rpm/packages", "grub 0.97-99.el6 x86_64\n"), "grub-0.97-99.el6"),
+    ("grub_legacy", |r| r.packages("grub 0.97-99.el6 x86_64\n"), "grub-0.97-99.el6"),
     ("removed_driver", |r| r.append("proc/modules", "pata_acpi 13053 0 - Live 0x0\nvirtio_blk 1 0 - Live 0x0\n"), "pata_acpi"),
     ("removed_driver", |r| r.append("proc/modules", "floppy 73520 0 - Live 0x0\n"), "floppy"),
     ("security_agent", |r| r.append("proc/modules", "AliSecGuard 1 0 - Live 0x0 (OE)\n"), "AliSecGuard"),
@@ -62,8 +62,8 @@ const CASES: &[Case] = &[
     ("plugins_off", |r| r.write("etc/yum.conf", "[main]\nplugins = 0\n"), "/etc/yum.conf: plugins = 0"),
     ("katello", |r| r.write("etc/rhsm/ca/katello-server-ca.pem", "x"), "katello-server-ca.pem"),
     ("zone_drifting", |r| r.write("etc/firewalld/firewalld.conf", "AllowZoneDrifting=yes\n"), "yes"),
-    ("docker", |r| r.append("var/lib/rpm/packages", "docker-ce 20.10-3.el7 x86_64\n"), "docker-ce-20.10-3.el7"),
-    ("ntp", |r| r.append("var/lib/rpm/packages", "ntp 4.2.6p5-29.el7 x86_64\n"), "ntp-4.2.6p5-29.el7"),
+    ("docker", |r| r.packages("docker-ce 20.10-3.el7 x86_64\n"), "docker-ce-20.10-3.el7"),
+    ("ntp", |r| r.packages("ntp 4.2.6p5-29.el7 x86_64\n"), "ntp-4.2.6p5-29.el7"),
     (
         "root_login",
         |r| { r.write("etc/ssh/sshd_config", "Port 22\nMatch User x\n  PermitRootLogin no\n"); r.write("stub/verify", "S.5....T.  c /etc/ssh/sshd_config\n") },
@@ -148,7 +148,7 @@ fn a_healthy_guest_tells_what_it_is() {
 #[test]
 fn a_package_manager_that_is_not_well_says_why() {
     let broken: [(fn(&Root), &str); 3] = [
-        (|r| r.append("var/lib/rpm/packages", "zlib 1.2.8-1.el7 x86_64\n"), "zlib.x86_64 is installed twice"),
+        (|r| r.packages("zlib 1.2.8-1.el7 x86_64\n"), "zlib.x86_64 is installed twice"),
         (|r| r.write("stub/dependencies", "Unsatisfied dependencies for acme-1: libx\n"), "Unsatisfied dependencies for acme-1: libx"),
         (|r| r.stub("yum", "echo 'No module named yum' >&2; exit 1"), "yum does not start: No module named yum"),
     ];
@@ -158,7 +158,7 @@ fn a_package_manager_that_is_not_well_says_why() {
         assert_eq!(all(&assess(&root), "package_problem"), [said]);
     }
     let root = Root::healthy();
-    root.append("var/lib/rpm/packages", "kernel 3.10.0-957.el7 x86_64\nzlib 1.2.7-21.el7 i686\n");
+    root.packages("kernel 3.10.0-957.el7 x86_64\nzlib 1.2.7-21.el7 i686\n");
     let answer = assess(&root);
     assert_eq!(all(&answer, "package_problem"), [""; 0], "kernels and architectures may be several");
     assert_eq!(all(&answer, "foreign_package"), ["zlib.i686"]);

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod code;
+pub mod convert2rhel;
 mod decide;
 pub mod draw;
 mod engine;

@@ -8,11 +8,13 @@ use std::path::Path;
 
 use migration::Code;
 use migration::findings::{
-    AfterFacts, CloudFacts, DiskFacts, GuestFacts, Preview, judge_after, judge_cloud, judge_finished, judge_guest,
+    AfterFacts, CloudFacts, DiskFacts, GuestFacts, Media, Preview, Scan, WindowsAfter, WindowsFacts, judge_after,
+    judge_cloud, judge_finished, judge_guest, judge_windows, judge_windows_after,
 };
 use migration::os::{Family, Os, System};
 use migration::path::{Engine, Grants, Hop, route};
 use migration::policy::Policy;
+use migration::windows::{Issue, IssueKind, SETUP_RESULTS};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
@@ -108,16 +110,64 @@ fn every_check_is_explained() {
         ..Default::default()
     };
     let hop = &route(&System::of(Os::new(Family::CentOs, 8)), None, &Grants::default()).unwrap()[0];
-    let findings = [cloud_findings(), guests.collect(), judge_after(&after, hop), judge_finished(&some(), &some())];
+    let mut findings = vec![cloud_findings(), guests.collect(), judge_after(&after, hop)];
+    findings.extend([judge_finished(&some(), &some()), windows_after_findings()]);
     let ids: BTreeSet<String> = findings.into_iter().flatten().map(|finding| finding.id).collect();
     let is_check = |cell: &str| ["cloud.", "guest.", "after."].iter().any(|prefix| cell.starts_with(prefix));
     assert_eq!(named(&page("docs/errors.md"), is_check), ids);
 }
 
+/// Every finding that only a new Windows can lead to.
+fn windows_after_findings() -> Vec<migration::Finding> {
+    let some = || vec!["x".to_owned()];
+    judge_windows_after(&WindowsAfter {
+        language: "x".into(),
+        shares_lost: some(),
+        tasks_lost: some(),
+        drives_lost: some(),
+        roles_lost: some(),
+        ..Default::default()
+    })
+}
+
 #[test]
-fn every_check_of_leapp_is_explained() {
-    let ids: BTreeSet<String> = migration::leapp::ids().map(str::to_owned).collect();
-    assert_eq!(named(&page("docs/errors.md"), |cell| cell.starts_with("leapp.")), ids);
+fn every_check_of_windows_is_explained() {
+    let some = || vec!["x".to_owned()];
+    let issue = |kind| Issue { kind, name: "x".into(), message: String::new(), blocks: true };
+    let bad = WindowsFacts {
+        pending_reboot: some(),
+        leftovers: true,
+        license_channel: "RETAIL".into(),
+        nic_teams: some(),
+        cluster: true,
+        domain_controller: true,
+        bitlocker: some(),
+        boots_from_vhd: true,
+        antivirus: some(),
+        roles: some(),
+        media: Some(Media { path: "E:".into(), language: "x".into(), ..Default::default() }),
+        scan: Scan::Done(0),
+        issues: [IssueKind::Program, IssueKind::Driver, IssueKind::Hardware].map(issue).to_vec(),
+        ..Default::default()
+    };
+    let windows = |major| Os::new(Family::WindowsServer, major);
+    let hop = Hop { from: windows(2016), to: windows(2019), engine: Engine::WindowsSetup };
+    let ids = judge_windows(&bad, &hop).into_iter().map(|finding| finding.id).collect();
+    assert_eq!(named(&page("docs/errors.md"), |cell| cell.starts_with("windows.")), ids);
+}
+
+/// Every result of Setup that is known stands in the table of results.
+#[test]
+fn every_result_of_setup_is_explained() {
+    let codes = SETUP_RESULTS.iter().map(|known| format!("0x{:08X}", known.code)).collect();
+    assert_eq!(named(&page("docs/errors.md"), |cell| cell.starts_with("0x")), codes);
+}
+
+#[test]
+fn every_check_of_the_tools_is_explained() {
+    let ids = migration::leapp::ids().chain(migration::convert2rhel::IDS).map(str::to_owned);
+    let is_check = |cell: &str| cell.starts_with("leapp.") || cell.starts_with("convert2rhel.");
+    assert_eq!(named(&page("docs/errors.md"), is_check), ids.collect());
 }
 
 #[test]

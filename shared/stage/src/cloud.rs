@@ -8,10 +8,6 @@ use openapi::ecs::{
 };
 use openapi::error::ErrorKind;
 
-/// Tag of a snapshot that ECS itself keeps for ever (every snapshot of a group): days from its creation until
-/// [`crate::release::expired_snapshots`] deletes it.
-pub const RETENTION_TAG: &str = "osferry:retention-days";
-
 /// ECS as the stages use it.
 #[allow(async_fn_in_trait)] // Handlers run on the task that called them; no Send is needed.
 pub trait Cloud {
@@ -60,7 +56,8 @@ pub trait Cloud {
     async fn tag_snapshot(&self, snapshot_id: &str, tags: &[Tag]) -> Result<(), ApiError>;
     /// Deletes a snapshot; an unknown one is fine.
     async fn delete_snapshot(&self, snapshot_id: &str) -> Result<(), ApiError>;
-    /// Keeps a snapshot that many days from its creation. One that ECS keeps for ever gets [`RETENTION_TAG`].
+    /// Keeps a snapshot that many days from its creation. Fails with
+    /// `InvalidOperation.DecreaseRetentionDaysUnsupported` for one that ECS keeps longer, or for ever.
     async fn keep_snapshot(&self, snapshot_id: &str, days: u32) -> Result<(), ApiError>;
     /// The account's own images with exactly this name, whatever their status.
     async fn images_named(&self, name: &str) -> Result<Vec<Image>, ApiError>;
@@ -204,13 +201,7 @@ impl Cloud for Client {
     }
 
     async fn keep_snapshot(&self, snapshot_id: &str, days: u32) -> Result<(), ApiError> {
-        match self.modify_snapshot_retention(snapshot_id, days).await {
-            // A snapshot of a group is kept for ever, and its retention cannot be set.
-            Err(error) if error.code() == "InvalidOperation.DecreaseRetentionDaysUnsupported" => {
-                self.tag_snapshot(snapshot_id, &[Tag::new(RETENTION_TAG, days.to_string())]).await
-            }
-            answer => answer,
-        }
+        self.modify_snapshot_retention(snapshot_id, days).await
     }
 
     async fn images_named(&self, name: &str) -> Result<Vec<Image>, ApiError> {

@@ -1,30 +1,23 @@
 //! The disk with the installation media of a hop of Windows Setup: made from the operator's snapshot, attached to
-//! the instance, released after the migration.
+//! the instance, let go after the migration ([`crate::release::media`]).
 
+use migration::Record;
 use migration::findings::media_version;
 use migration::os::{Language, Os};
-use migration::{MigrationId, Record};
 use openapi::ecs::Disk;
 
+use crate::release::{is_ours, media_name};
 use crate::settings::Options;
-
-/// How every media disk's name ends.
-const SUFFIX: &str = "-media";
-
-/// What the media disk of the hop under way is called.
-pub fn name(record: &Record) -> String {
-    record.id.name(&format!("{}{SUFFIX}", record.leg()))
-}
 
 /// The snapshot that holds the media of `os` in `language`, as the operator has configured it.
 pub fn snapshot<'a>(options: &'a Options, os: &Os, language: Language) -> Option<&'a str> {
     Some(options.windows_media.get(&media_version(os))?.get(language.tag())?.as_str())
 }
 
-/// Whether a disk is a media disk of this migration, of any hop and run: by its name, and by what it was made from.
-/// No other disk is ever attached, detached or released as one.
-pub fn is_media(disk: &Disk, id: &MigrationId, options: &Options) -> bool {
-    let named = MigrationId::in_name(&disk.disk_name).as_ref() == Some(id) && disk.disk_name.ends_with(SUFFIX);
+/// Whether a disk is the media disk of the hop under way: by its name, its tag, and by what it was made from. No
+/// other disk is ever attached as one.
+pub fn is_media(disk: &Disk, record: &Record, options: &Options) -> bool {
+    let named = disk.disk_name == media_name(record, record.hop) && is_ours(record, &disk.tags);
     let mut media = options.windows_media.values().flat_map(|languages| languages.values());
     named && !disk.source_snapshot_id.is_empty() && media.any(|snapshot| *snapshot == disk.source_snapshot_id)
 }
@@ -32,6 +25,7 @@ pub fn is_media(disk: &Disk, id: &MigrationId, options: &Options) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::owner;
     use crate::testing::record_in;
 
     fn options() -> Options {
@@ -51,26 +45,24 @@ mod tests {
     }
 
     #[test]
-    fn only_what_has_the_name_and_the_origin_is_media() {
+    fn only_what_has_the_name_the_tag_and_the_origin_is_media() {
         let record = record_in(migration::Stage::Prepare);
-        let other = MigrationId::from_bytes([1; 10]);
-        let disk = |name: &str, from: &str| Disk {
-            disk_name: name.into(),
-            source_snapshot_id: from.into(),
+        let disk = Disk {
+            disk_name: media_name(&record, 0),
+            tags: vec![owner(&record)],
+            source_snapshot_id: "s-m1".into(),
             ..Disk::default()
         };
-        let ours = |disk: &Disk| is_media(disk, &record.id, &options());
-        assert!(ours(&disk(&name(&record), "s-m1")));
-        assert!(ours(&disk(&record.id.name("1.2-media"), "s-m2")), "of another run and hop");
-        for (name, from) in [
-            (name(&record), "s-other"),
-            (name(&record), ""),
-            (other.name("0-media"), "s-m1"),
-            (record.id.name("0-data"), "s-m1"),
-            ("media".to_owned(), "s-m1"),
-            (String::new(), "s-m1"),
+        let ours = |disk: &Disk| is_media(disk, &record, &options());
+        assert!(ours(&disk));
+        for other in [
+            Disk { disk_name: media_name(&record, 1), ..disk.clone() },
+            Disk { disk_name: String::new(), ..disk.clone() },
+            Disk { tags: Vec::new(), ..disk.clone() },
+            Disk { source_snapshot_id: "s-other".into(), ..disk.clone() },
+            Disk { source_snapshot_id: String::new(), ..disk },
         ] {
-            assert!(!ours(&disk(&name, from)), "{name} {from}");
+            assert!(!ours(&other), "{other:?}");
         }
     }
 }

@@ -7,11 +7,19 @@ use migration::{Millis, Record};
 use openapi::ecs::{Disk, Image, Instance, Snapshot, Tag};
 
 use crate::act::Job;
-use crate::cloud::{Cloud, RETENTION_TAG};
+use crate::cloud::Cloud;
 use crate::fault::Fault;
 
 /// Tag of everything that is made for a migration; its value is the migration's id.
 pub const OWNER_TAG: &str = "osferry:migration";
+
+/// Tag of a snapshot that ECS itself keeps for ever (every snapshot of a group): days from its creation until
+/// [`expired_snapshots`] deletes it.
+pub const RETENTION_TAG: &str = "osferry:retention-days";
+
+/// Shortest retention, days. It is longer than all that may still want the way back: the tool, the verification, a
+/// day of observation, the rollback.
+const SHORTEST_RETENTION: u32 = 3;
 
 /// Days of a snapshot's retention are so long, milliseconds.
 const DAY: Millis = 24 * 3600 * 1000;
@@ -45,6 +53,11 @@ pub fn group_name(record: &Record) -> String {
 /// Name of a disk's snapshot in the hop under way.
 pub fn snapshot_name(record: &Record, disk_id: &str) -> String {
     record.id.name(&format!("{}-{disk_id}", record.leg()))
+}
+
+/// How long this migration's snapshots are kept, days from their creation.
+pub fn retention_days(record: &Record) -> u32 {
+    record.policy.retention_days.max(SHORTEST_RETENTION)
 }
 
 /// Lets a drill's clone and its image go; true while there still is something.
@@ -160,7 +173,7 @@ pub async fn snapshots<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Snapshot>, Faul
 async fn claim<C: Cloud>(job: &Job<'_, C>, snapshot: &mut Snapshot) -> Result<(), Fault> {
     let name = snapshot_name(job.record, &snapshot.source_disk_id);
     if !is_ours(job.record, &snapshot.tags) {
-        let days = job.record.policy.retention_days.to_string();
+        let days = retention_days(job.record).to_string();
         let tags = [owner(job.record), Tag::new(RETENTION_TAG, days)];
         job.cloud.tag_snapshot(&snapshot.snapshot_id, &tags).await?;
         snapshot.tags.extend(tags);
@@ -168,6 +181,21 @@ async fn claim<C: Cloud>(job: &Job<'_, C>, snapshot: &mut Snapshot) -> Result<()
     if snapshot.name != name {
         job.cloud.rename_snapshot(&snapshot.snapshot_id, &name).await?;
         snapshot.name = name;
+    }
+    Ok(())
+}
+
+/// Keeps a snapshot that many days from its creation, whoever ends it then: ECS, or [`expired_snapshots`].
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn keep_snapshot<C: Cloud>(cloud: &C, snapshot_id: &str, days: u32) -> Result<(), Fault> {
+    match cloud.keep_snapshot(snapshot_id, days).await {
+        // ECS keeps it longer anyway; if for ever, the tag ends it.
+        Err(error) if error.code() == "InvalidOperation.DecreaseRetentionDaysUnsupported" => {
+            cloud.tag_snapshot(snapshot_id, &[Tag::new(RETENTION_TAG, days.to_string())]).await?;
+        }
+        answer => answer?,
     }
     Ok(())
 }
@@ -207,41 +235,4 @@ fn has_expired(snapshot: &Snapshot, now: Millis) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: &str = "2026-11-20T00:00:00Z";
-
-    fn now() -> Millis {
-        NOW.parse::<Timestamp>().unwrap().as_millisecond()
-    }
-
-    fn snapshot(created: &str, days: &str) -> Snapshot {
-        Snapshot {
-            creation_time: created.into(),
-            tags: vec![Tag::new(OWNER_TAG, "m-1"), Tag::new(RETENTION_TAG, days)],
-            ..Snapshot::default()
-        }
-    }
-
-    #[test]
-    fn a_snapshot_expires_when_its_days_are_over() {
-        assert!(has_expired(&snapshot("2026-11-13T00:00:00Z", "7"), now()));
-        assert!(!has_expired(&snapshot("2026-11-13T00:00:01Z", "7"), now()));
-        assert!(!has_expired(&snapshot("2026-11-13T00:00:00Z", "365"), now()));
-    }
-
-    #[test]
-    fn nothing_is_deleted_that_was_not_made_here_or_cannot_be_read() {
-        let old = "2020-01-01T00:00:00Z";
-        assert!(has_expired(&snapshot(old, "7"), now()));
-        for wrong in ["", "0", "-1", "seven"] {
-            assert!(!has_expired(&snapshot(old, wrong), now()), "{wrong:?}");
-        }
-        assert!(!has_expired(&snapshot("yesterday", "7"), now()));
-        let somebodys = Snapshot { tags: vec![Tag::new(RETENTION_TAG, "7")], ..snapshot(old, "7") };
-        assert!(!has_expired(&somebodys, now()));
-        let by_ecs = Snapshot { retention_days: Some(30), ..snapshot(old, "7") };
-        assert!(!has_expired(&by_ecs, now()), "ECS deletes it itself");
-    }
-}
+mod tests;

@@ -17,6 +17,7 @@ mod images;
 mod instances;
 mod list;
 mod machine;
+mod media;
 mod model;
 mod network;
 mod params;

@@ -106,8 +106,9 @@ impl Ecs {
             return self.begin_start(txn, &mut instance);
         }
         for disk in &instance.disks {
-            txn.delete::<Disk>(disk);
-            txn.job(id, self.now(), 0, Work::DropDisk { disk_id: disk.clone() })?;
+            if let Some(disk) = txn.get::<Disk>(disk)? {
+                self.forget_disk(txn, &disk)?;
+            }
         }
         txn.delete::<Instance>(id);
         Ok(())

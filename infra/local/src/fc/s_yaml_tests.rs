@@ -40,6 +40,18 @@ fn the_fixture_is_read() {
 }
 
 #[test]
+fn the_projects_own_file_is_read() {
+    let env = |name: &str| (name == "OPERATORS").then(|| "{}".to_owned());
+    let s_yaml = SYaml::parse(include_str!("../../../../s.yaml"), "123456789", &env).unwrap();
+    let console = s_yaml.function("osferry-console").unwrap();
+    assert_eq!(console.environment["OPERATORS"], "{}");
+    assert_eq!(console.environment["EVENT_BUS"], "osferry", "and what every function has");
+    assert_eq!(console.http_trigger().unwrap().auth, AuthType::Anonymous);
+    let told = s_yaml.functions.iter().filter(|function| function.environment.contains_key("OPERATORS"));
+    assert_eq!(told.count(), 1, "nobody else knows who may ask");
+}
+
+#[test]
 fn rules_name_their_bus() {
     let rules = SYaml::parse(FIXTURE, "123456789", &|_| None).unwrap().rules();
     assert_eq!(rules.len(), 2, "the disabled one is left out");

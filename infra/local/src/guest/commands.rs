@@ -136,8 +136,11 @@ impl Commands {
             Ok(WaitStatus::Signaled(_, signal, _)) => 128 + signal as i32,
             _ => return None,
         };
-        if let Some(run) = table.by_pid.remove(&pid.as_raw()).and_then(|id| table.runs.get_mut(&id)) {
-            run.code = Some(code);
+        let Table { runs, by_pid } = &mut *table;
+        if let Some((id, run)) = by_pid.remove(&pid.as_raw()).and_then(|id| runs.get_mut(&id).map(|run| (id, run))) {
+            // Exit codes of Windows have 32 bits, those here 8: its stand-in leaves the others beside the script.
+            let wide = fs::read_to_string(format!("{SCRIPTS}/{id}.ps1.exit")).ok();
+            run.code = Some(wide.and_then(|text| text.trim().parse().ok()).unwrap_or(code));
             run.ended = None;
         }
         Some(code)

@@ -28,7 +28,6 @@ pub enum BootFault {
 
 /// Breaks some of the next boots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BootRule {
     /// How they go wrong.
     pub fault: BootFault,

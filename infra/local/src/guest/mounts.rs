@@ -80,7 +80,8 @@ pub(super) fn enter_root(spec: &GuestSpec) -> io::Result<Mounted> {
 
     // Bound once more: a mount inherited by a user namespace is locked and can be no root.
     let root = placed("root");
-    fs::create_dir(&root)?;
+    // Left from the boot before, if this is not the first.
+    fs::create_dir_all(&root)?;
     bind(&system, &root)?;
     chdir(&root).map_err(errno("enter the system disk"))?;
     // Stacks the old root on the new one (pivot_root(2)): paths already resolve inside the guest, so

@@ -18,6 +18,13 @@ pub struct Image {
     pub(super) recipe: Recipe,
 }
 
+impl Image {
+    /// OSType, `linux` or `windows`.
+    pub fn os_type(&self) -> &'static str {
+        if matches!(self.recipe, Recipe::Windows(_)) { "windows" } else { "linux" }
+    }
+}
+
 /// How a tree is made.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Recipe {
@@ -25,10 +32,14 @@ pub(super) enum Recipe {
     El { repo: &'static str, extra: &'static [&'static str], quirks: &'static [&'static str] },
     /// A Debian release by its suite, with a small web application or with a shop on MariaDB and nginx.
     Debian { suite: &'static str, shop: bool },
+    /// A stand-in for Windows.
+    Windows(super::windows::System),
+    /// A stand-in for its installation media.
+    WindowsMedia(super::windows::System),
 }
 
 /// Who an image is: what DescribeImages says of its system.
-struct Name(&'static str, &'static str, &'static str);
+pub(super) struct Name(pub &'static str, pub &'static str, pub &'static str);
 
 const CENTOS_7: Name = Name("CentOS  7.9 64位", "CentOS  7.9 64 bit", "CentOS");
 const CENTOS_8: Name = Name("CentOS  8.5 64位", "CentOS  8.5 64 bit", "CentOS");
@@ -42,7 +53,7 @@ const DEBIAN_11: Name = Name("Debian  11.11 64位", "Debian  11.11 64 bit", "Deb
 const DEBIAN_12: Name = Name("Debian  12.12 64位", "Debian  12.12 64 bit", "Debian");
 const DEBIAN_13: Name = Name("Debian  13.1 64位", "Debian  13.1 64 bit", "Debian");
 
-const fn image(id: &'static str, name: &Name, description: &'static str, recipe: Recipe) -> Image {
+pub(super) const fn image(id: &'static str, name: &Name, description: &'static str, recipe: Recipe) -> Image {
     // The names of custom images begin so (ECS API, ImageId).
     let custom = matches!(id.as_bytes(), [b'm', b'-', ..]);
     Image {
@@ -158,14 +169,14 @@ static CATALOGUE: [Image; 16] = [
     ),
 ];
 
-/// Every image that can be asked for.
-pub fn catalogue() -> &'static [Image] {
-    &CATALOGUE
+/// Every image that an instance can be made of.
+pub fn catalogue() -> impl Iterator<Item = &'static Image> {
+    CATALOGUE.iter().chain(&super::windows::IMAGES)
 }
 
-/// The image with this id.
+/// The image with this id, also if it is only for data disks.
 pub fn find(image_id: &str) -> Option<&'static Image> {
-    catalogue().iter().find(|image| image.id == image_id)
+    catalogue().chain(&super::windows::MEDIA).find(|image| image.id == image_id)
 }
 
 #[cfg(test)]

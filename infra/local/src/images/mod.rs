@@ -13,6 +13,7 @@ mod packages;
 mod systems;
 mod toolbox;
 mod tools;
+mod windows;
 
 use catalogue::Recipe;
 pub use catalogue::{Image, catalogue, find};
@@ -34,11 +35,16 @@ use crate::guest::{Job, context, mapped_root, run_job};
 pub(crate) enum TreeWork {
     El { name: String, repo: String, extra: Vec<String>, quirks: Vec<String> },
     Debian { name: String, suite: String, shop: bool },
+    Windows { name: String, windows: windows::Build },
+    WindowsMedia { name: String, media: windows::Build },
 }
 
 /// Inside the namespace: builds `<place>/trees/<name>`.
 pub(crate) fn build_tree(work: &TreeWork, place: &Path) -> io::Result<()> {
-    let (TreeWork::El { name, .. } | TreeWork::Debian { name, .. }) = work;
+    let (TreeWork::El { name, .. }
+    | TreeWork::Debian { name, .. }
+    | TreeWork::Windows { name, .. }
+    | TreeWork::WindowsMedia { name, .. }) = work;
     let trees = place.join("trees");
     let (new, done) = (trees.join(format!(".new-{name}")), trees.join(name));
     if new.exists() {
@@ -50,6 +56,8 @@ pub(crate) fn build_tree(work: &TreeWork, place: &Path) -> io::Result<()> {
     match work {
         TreeWork::El { repo, extra, quirks, .. } => el::install(place, &root, repo, extra, quirks)?,
         TreeWork::Debian { suite, shop, .. } => debian::install(place, &root, suite, *shop)?,
+        TreeWork::Windows { windows, .. } => windows::install(&root, windows)?,
+        TreeWork::WindowsMedia { media, .. } => windows::install_media(&root, media)?,
     }
     fs::rename(new, done)
 }
@@ -105,6 +113,14 @@ impl Images {
                 let name = format!("{}-{}", image_id, version(&[debian::SOURCE, suite, &shop.to_string()]));
                 binds.push((self.mirror_dir.clone(), "mirror".to_owned()));
                 (name.clone(), TreeWork::Debian { name, suite: suite.to_owned(), shop })
+            }
+            Recipe::Windows(system) => {
+                let name = format!("{}-{}", image_id, version(&windows::sources()));
+                (name.clone(), TreeWork::Windows { name, windows: system.into() })
+            }
+            Recipe::WindowsMedia(system) => {
+                let name = format!("{}-{}", image_id, version(&windows::sources()));
+                (name.clone(), TreeWork::WindowsMedia { name, media: system.into() })
             }
         };
         self.once(&self.trees().join(&name), || {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not recognised as tests")]
 
 mod assistant;
+mod client;
 mod describe;
 mod disks;
 mod fake;

@@ -55,17 +55,16 @@ fn what_was_plugged_is_there_after_a_reboot_by_itself() {
     world.machine.attach_disk(INSTANCE, &disk("d-data", "/dev/xvdb")).unwrap();
     world.machine.detach_disk(INSTANCE, "d-gone").unwrap();
     world.ok("echo kept >/data/file
-         printf 'ls /data >/data/seen; rm /boot/grub2/grubenv; mv /boot/loader/entries/upgrade /root; exit 0' >/root/upgrade
+         echo 'ls /data >/data/seen; rm /boot/grub2/grubenv /boot/loader/entries/upgrade.conf' >/root/upgrade
          cd /boot/loader/entries; sed 's/^options .*/& rd.osferry.standin=\\/root\\/upgrade/' *.conf >u.new; mv u.new upgrade.conf
-         sed -i 's/^exit/exit/; s/entries.upgrade /entries\\/upgrade.conf /' /root/upgrade
-         printf 'saved_entry=upgrade\\n' >/boot/grub2/grubenv");
+         echo saved_entry=upgrade >/boot/grub2/grubenv");
     world.machine.stop(INSTANCE, false).unwrap();
     let mut both = spec(&[DISK]);
     both.disks.push(disk("d-data", "/dev/xvdb"));
     world.machine.start(&both).unwrap();
     eventually("it comes back", || world.machine.last_heartbeat(INSTANCE));
     assert_eq!(world.machine.boots(INSTANCE), 3);
-    assert_eq!(world.ok("cat /data/file; cat /data/seen; ls /run/media 2>/dev/null"), "kept\nfile\nseen");
+    assert_eq!(world.ok("cat /data/file; cat /data/seen; ls /run/media 2>/dev/null || true"), "kept\nfile\nseen");
 }
 
 #[test]

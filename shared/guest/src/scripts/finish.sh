@@ -38,7 +38,7 @@ noted file | while IFS= read -r path; do
     esac
 done
 noted mounted | while read -r source target type options; do
-    awk -v target="$target" '$2 == target { found = 1 } END { exit !found }' "$R/proc/mounts" && continue
+    TARGET=$target awk '$2 == ENVIRON["TARGET"] { found = 1 } END { exit !found }' "$R/proc/mounts" && continue
     if { mount "$(plain "$target")" || mount -t "$type" -o "$options" "$(plain "$source")" "$(plain "$target")"; } >/dev/null 2>&1 </dev/null; then
         say restored "mount of $target"
     else

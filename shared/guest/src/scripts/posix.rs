@@ -13,66 +13,59 @@ const NOTES: &str = include_str!("notes.sh");
 
 /// What the guest is, asked of an instance of which nothing is known but that it has a POSIX shell.
 pub fn identify_script() -> String {
-    format!("R=${{R-}} MID= ENGINE= E= DIR=\n{COMMON}{}", include_str!("identify.sh"))
+    format!("R=${{R-}} MID= ENGINE= E= DIR=\n{}{}", slim(COMMON), slim(include_str!("identify.sh")))
 }
 
-/// A script of a hop, without comments and indentation: a command's content is limited, and probes need room.
+/// A script of a hop: what varies, then what every script begins with, the engine's sections, and its own parts.
 pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
-    let whole = assembled(job, script);
-    let lines = whole.lines().map(str::trim_start).filter(|line| *line != "#" && !line.starts_with("# "));
-    lines.map(|line| format!("{line}\n")).collect()
-}
-
-fn assembled(job: &Job<'_>, script: Script<'_>) -> String {
-    let head = head(job);
-    let engine = |names: &[&str]| sections(job.hop.engine, names);
-    let whole = |names: &[&str], body: &str| [&head, COMMON, &engine(names), body].concat();
-    let slim = |told: &str, names: &[&str], parts: &[&str]| {
-        [&head, told, &slim(COMMON), &slim(&engine(names)), &slim(&parts.concat())].concat()
+    let whole = |told: &str, names: &[&str], parts: &[&str]| {
+        let engine = sections(job.hop.engine, names);
+        [&head(job), told, &slim(COMMON), &slim(&engine), &slim(&parts.concat())].concat()
     };
     match script {
-        Script::Assess => slim("", &["preview"], &[include_str!("assess.sh")]),
+        Script::Assess => whole("", &["preview"], &[include_str!("assess.sh")]),
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
             let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));
-            slim(&told, &["prepare"], &[include_str!("remedies.sh"), include_str!("prepare.sh")])
+            whole(&told, &["prepare"], &[include_str!("remedies.sh"), include_str!("prepare.sh")])
         }
-        Script::Undo => slim("", &["undo"], &[include_str!("remedies.sh"), include_str!("undo.sh")]),
-        Script::Start => {
-            // Files arrive on the standard input of blocks; the mark is no line of any script.
-            let tool = [&engine(&["run"]), include_str!("tool.sh")].concat();
-            format!(
-                "{head}mkdir -p \"$DIR\" || exit 3\n\
-                 cat >\"$DIR/common.sh.new\" <<'OSFERRY-COMMON-ENDS'\n{head}{COMMON}\nOSFERRY-COMMON-ENDS\n\
-                 mv \"$DIR/common.sh.new\" \"$DIR/common.sh\"\n. \"$DIR/common.sh\"\n\
-                 {NOTES}{{\n{}\n}} <<'OSFERRY-TOOL-ENDS'\n{tool}\nOSFERRY-TOOL-ENDS\n",
-                include_str!("start.sh")
-            )
-        }
-        Script::Watch { seconds } => {
-            [&head, &left(seconds), COMMON, &engine(&["progress"]), include_str!("watch.sh")].concat()
-        }
-        Script::Reboot => whole(&[], include_str!("reboot.sh")),
-        Script::Booted => whole(&["boot"], include_str!("booted.sh")),
-        Script::Finish => whole(&["finish"], include_str!("finish.sh")),
+        Script::Undo => whole("", &["undo"], &[include_str!("remedies.sh"), include_str!("undo.sh")]),
+        Script::Start => start(job),
+        Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[include_str!("watch.sh")]),
+        Script::Reboot => whole("", &[], &[include_str!("reboot.sh")]),
+        Script::Booted => whole("", &["boot"], &[include_str!("booted.sh")]),
+        Script::Finish => whole("", &["finish"], &[include_str!("finish.sh")]),
         Script::Verify { probes, seconds } => {
-            let told = [left(seconds), probe_function(probes)].concat();
-            [&head, &told, COMMON, &engine(&["boot"]), NOTES, HEALTH, include_str!("verify.sh")].concat()
+            let told = left(seconds) + &probe_function(probes);
+            whole(&told, &["boot"], &[NOTES, HEALTH, include_str!("verify.sh")])
         }
         Script::Observe { probes, seconds } => {
-            let told = [left(seconds), probe_function(probes)].concat();
-            [&head, &told, COMMON, HEALTH, include_str!("observe.sh")].concat()
+            whole(&(left(seconds) + &probe_function(probes)), &[], &[HEALTH, include_str!("observe.sh")])
         }
-        Script::Look => whole(&[], include_str!("look.sh")),
-        Script::Evidence => whole(&[], include_str!("evidence.sh")),
+        Script::Look => whole("", &[], &[include_str!("look.sh")]),
+        Script::Evidence => whole("", &[], &[include_str!("evidence.sh")]),
         Script::File { path, part } => {
-            let told = format!("FILE={} PART={part}\n", quote(path));
-            [&head, &told, COMMON, include_str!("file.sh")].concat()
+            whole(&format!("FILE={} PART={part}\n", quote(path)), &[], &[include_str!("file.sh")])
         }
     }
 }
 
+/// Starting the tool: what every script begins with is written down, for the tool as well. Files arrive on standard
+/// inputs; their marks are no line of any script.
+fn start(job: &Job<'_>) -> String {
+    let common = head(job) + &slim(COMMON);
+    let tool = slim(&(sections(job.hop.engine, &["run"]) + include_str!("tool.sh")));
+    let start = slim(&[NOTES, include_str!("start.sh")].concat());
+    format!(
+        "{}mkdir -p \"$DIR\" || exit 3\ncat >\"$DIR/common.sh.new\" <<'OSFERRY-COMMON-ENDS'\n{common}OSFERRY-COMMON-ENDS\n\
+         mv \"$DIR/common.sh.new\" \"$DIR/common.sh\"\n. \"$DIR/common.sh\"\n\
+         {{\n{start}}} <<'OSFERRY-TOOL-ENDS'\n. \"${{0%/*}}/common.sh\"\n{tool}OSFERRY-TOOL-ENDS\n",
+        head(job)
+    )
+}
+
 /// Without comments and indentation: a command's content is limited. Only for scripts without here-documents.
+/// What varies is never slimmed: it may hold anything.
 fn slim(script: &str) -> String {
     let lines = script.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.map(|line| format!("{line}\n")).collect()

@@ -173,15 +173,22 @@ remedy_enable_yum_plugins() {
 }
 
 remedy_install_efibootmgr() {
-    ! have efibootmgr || return 0
+    if [ ! -e "$KEPT/before_install" ]; then
+        ! have efibootmgr || return 0
+        list_packages >"$KEPT/before_install.part" && mv -f "$KEPT/before_install.part" "$KEPT/before_install" || return 1
+    fi
+    [ ! -e "$KEPT/installed" ] || return 0
     note_step installed efibootmgr
-    list_packages >"$WORK/before"
     fetch 5 package_manager install efibootmgr || { tail -n 3 "$WORK/out"; return 1; }
-    list_packages | comm -13 "$WORK/before" - | while read -r name; do note_step installed "$name"; done
+    newly_installed >"$KEPT/installed.part" && mv -f "$KEPT/installed.part" "$KEPT/installed"
 }
+# With what it needed.
+newly_installed() { list_packages | comm -13 "$KEPT/before_install" -; }
 remove_installed() {
     set --
-    for name in $(noted installed); do ! rpm -q "$name" >/dev/null 2>&1 || set -- "$@" "$name"; done
+    for name in $(if [ -e "$KEPT/installed" ]; then cat "$KEPT/installed"; else newly_installed; fi); do
+        ! rpm -q "$name" >/dev/null 2>&1 || set -- "$@" "$name"
+    done
     [ $# -eq 0 ] || rpm -e "$@"
 }
 

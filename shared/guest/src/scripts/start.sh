@@ -13,7 +13,7 @@ if [ ! -d "$DIR/before" ]; then
 fi
 cat >"$DIR/tool.sh"
 if [ ! -d "$DIR/running" ]; then
-    if [ -d /run/systemd/system ] && have systemd-run; then
+    if [ -d "$R/run/systemd/system" ] && have systemd-run; then
         systemd-run --quiet --collect --unit="osferry-${DIR##*/}" /bin/sh "$DIR/tool.sh"
     elif have setsid; then
         setsid /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &

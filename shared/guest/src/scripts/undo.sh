@@ -10,12 +10,13 @@ fi
 # PATH: as it was; what a person changed in it meanwhile stays.
 put_back() {
     original=$KEPT/files$1
+    rm -f "$R$1.osferry"
     if [ -h "$original" ]; then
         [ ! -d "$R$1" ] || [ -h "$R$1" ] || return 1
         ln -snf "$(readlink "$original")" "$R$1"
     elif [ -f "$original" ]; then
-        rm -f "$R$1.osferry"
-        if [ -f "$R$1" ] && grep -q '^#osferry-o' "$R$1" && without_our_changes "$R$1" >"$WORK/theirs" && ! cmp -s "$WORK/theirs" "$original"; then
+        without_our_changes "$original" >"$WORK/kept"
+        if [ -f "$R$1" ] && grep -q '^#osferry-o' "$R$1" && without_our_changes "$R$1" >"$WORK/theirs" && ! cmp -s "$WORK/theirs" "$WORK/kept"; then
             cp -p "$original" "$original.part" && cat "$WORK/theirs" >"$original.part" && mv -f "$original.part" "$original" || return 1
         fi
         same_file "$1" || { cp -a "$original" "$R$1.osferry" && mv -f "$R$1.osferry" "$R$1"; }
@@ -29,7 +30,7 @@ same_file() {
         [ ! -h "$R$1" ] && cmp -s "$KEPT/files$1" "$R$1" && [ "$(ls -ln "$R$1" | cut -c 1-10)" = "$(ls -ln "$KEPT/files$1" | cut -c 1-10)" ]
     fi
 }
-is_mounted() { awk -v target="$1" '$2 == target { found = 1 } END { exit !found }' "$R/proc/mounts"; }
+is_mounted() { TARGET=$1 awk '$2 == ENVIRON["TARGET"] { found = 1 } END { exit !found }' "$R/proc/mounts"; }
 is_loaded() { grep -q "^$1 " "$R/proc/modules"; }
 # KIND WHAT
 take_back() {
@@ -50,15 +51,15 @@ take_back() {
 # KIND WHAT: says what is not as it was.
 check_back() {
     case $1 in
-    file) same_file "$2" || echo "$2 is not as it was" ;;
-    absent) [ ! -e "$R$2" ] || echo "$2 is still there" ;;
-    package) is_installed "$2" || echo "package $2 is not back" ;;
-    installed) ! rpm -q "$2" >/dev/null 2>&1 || echo "package $2 is still installed" ;;
-    module) is_loaded "$2" || echo "driver $2 is not loaded" ;;
+    file) same_file "$2" || printf '%s\n' "$2 is not as it was" ;;
+    absent) [ ! -e "$R$2" ] || printf '%s\n' "$2 is still there" ;;
+    package) is_installed "$2" || printf '%s\n' "package $2 is not back" ;;
+    installed) ! rpm -q "$2" >/dev/null 2>&1 || printf '%s\n' "package $2 is still installed" ;;
+    module) is_loaded "$2" || printf '%s\n' "driver $2 is not loaded" ;;
     mounted)
         # shellcheck disable=SC2086
         set -- $2
-        is_mounted "$2" || echo "$2 is not mounted"
+        is_mounted "$2" || printf '%s\n' "$2 is not mounted"
         ;;
     esac
 }

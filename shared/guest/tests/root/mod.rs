@@ -40,13 +40,13 @@ case $1 in
 -e) shift
     for name; do match "$name" || exit 1; done
     for name; do
-        awk -v gone="$name" '!($1 == gone || $1 "-" $2 "." $3 == gone || $1 "." $3 == gone)' "$db" >"$db.new" && cat "$db.new" >"$db"
-        rm -f "$db.new"
+        kept=$(awk -v gone="$name" '!($1 == gone || $1 "-" $2 "." $3 == gone || $1 "." $3 == gone)' "$db")
+        printf '%s\n' "$kept" >"$db"
         # Changed configuration is kept aside.
         case $name in zlib*) mv "$R/etc/zlib.conf" "$R/etc/zlib.conf.rpmsave" ;; esac
     done ;;
 -i) for file; do case $file in *.rpm)
-        cat "$file" >>"$db"
+        read -r line <"$file" && printf '%s\n' "$line" >>"$db"
         case $file in *zlib*) echo "as delivered" >"$R/etc/zlib.conf" ;; esac
     esac; done
     sort -o "$db" "$db" ;;
@@ -64,20 +64,28 @@ reinstall)
         echo "$name $version $arch" >"$dir/$name-$version.$arch.rpm"
     done ;;
 install) echo "$name 1-1 x86_64" >>"$R/var/lib/rpm/packages"; echo "$name-libs 1-1 x86_64" >>"$R/var/lib/rpm/packages"
-    sort -o "$R/var/lib/rpm/packages" "$R/var/lib/rpm/packages" ;;
+    sort -u -o "$R/var/lib/rpm/packages" "$R/var/lib/rpm/packages" ;;
 esac
 exit 0
 "#;
+
+/// `mount` and `umount` speak of plain names, the tables of names with `\040`.
+const UMOUNT: &str = r#"
+left=$(T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 != ENVIRON["T"]' "$R/proc/mounts")
+printf '%s\n' "$left" >"$R/proc/mounts""#;
+const MOUNT: &str = r#"
+T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 == ENVIRON["T"] { print $1, $2, $3, "rw 0 0"; found = 1 } END { exit !found }' \
+    "$R/etc/fstab" >>"$R/proc/mounts" && sort -o "$R/proc/mounts" "$R/proc/mounts""#;
 
 const STUBS: [(&str, &str); 16] = [
     ("rpm", RPM),
     ("yum", DNF),
     ("uname", "case $1 in -m) echo x86_64 ;; *) cat \"$R/stub/uname\" ;; esac"),
     ("df", "echo header\necho \"x 9000000 1 ${FREE_KIB-8000000} 1% /\""),
-    ("umount", "[ ! -e \"$R/stub/busy\" ] || exit 32\nawk -v t=\"$1\" '$2 != t' \"$R/proc/mounts\" >\"$R/stub/m\" && cat \"$R/stub/m\" >\"$R/proc/mounts\"; rm -f \"$R/stub/m\""),
-    ("mount", "for t; do :; done\nawk -v t=\"$t\" '$2 == t { print $1, t, $3, \"rw\", 0, 0; f = 1 } END { exit !f }' \"$R/etc/fstab\" >\"$R/stub/m\" && cat \"$R/stub/m\" >>\"$R/proc/mounts\"; code=$?; rm -f \"$R/stub/m\"; exit $code"),
-    ("rmmod", "awk -v m=\"$1\" '$1 != m' \"$R/proc/modules\" >\"$R/stub/m\" && cat \"$R/stub/m\" >\"$R/proc/modules\"; rm -f \"$R/stub/m\""),
-    ("modprobe", "echo \"$1 16384 0 - Live 0x0\" >>\"$R/proc/modules\""),
+    ("umount", UMOUNT),
+    ("mount", MOUNT),
+    ("rmmod", "left=$(awk -v m=\"$1\" '$1 != m' \"$R/proc/modules\"); echo \"$left\" >\"$R/proc/modules\""),
+    ("modprobe", "echo \"$1 1 0 - Live 0x0\" >>\"$R/proc/modules\"; sort -o \"$R/proc/modules\" \"$R/proc/modules\""),
     ("sshd", "cat \"$R/stub/sshd\" 2>/dev/null"),
     ("restorecon", ":"),
     ("apt-mark", "cat \"$R/stub/holds\" 2>/dev/null"),
@@ -193,6 +201,15 @@ impl Root {
         self.write(path, &(self.read(path) + text));
     }
 
+    /// More installed packages: `name version architecture`, each with a line's end.
+    pub fn packages(&self, more: &str) {
+        const LIST: &str = "var/lib/rpm/packages";
+        let text = self.read(LIST) + more;
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        self.write(LIST, &(lines.join("\n") + "\n"));
+    }
+
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.root.join(path)).unwrap_or_default()
     }
@@ -221,7 +238,8 @@ impl Root {
                 fs::rename(&path, &real).unwrap();
             }
             let body = format!(
-                "#!/bin/sh\necho >>'{counter}'\nset -- \"$(/usr/bin/wc -l <'{counter}')\" \"$@\"\n[ \"$1\" -ne {number} ] || kill -9 0\nshift\nexec '{real}' \"$@\"\n",
+                "#!/bin/sh\necho x >>'{counter}'\nosf=0\nwhile read -r _; do osf=$((osf + 1)); done <'{counter}'\n\
+                 [ $osf -ne {number} ] || kill -9 0\nexec '{real}' \"$@\"\n",
                 counter = counter.display(),
                 real = real.display()
             );
@@ -229,6 +247,11 @@ impl Root {
             fs::write(&path, body).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         }
+    }
+
+    /// How many such commands ran since.
+    pub fn commands(&self) -> usize {
+        fs::read_to_string(self.dir.path().join("counter")).unwrap().lines().count()
     }
 
     /// Nothing is cut off any more.

@@ -156,7 +156,13 @@ fn judge_differences(facts: &AfterFacts) -> Vec<Finding> {
             "TCP ports went with their programs",
             "see whether somebody still needs them",
         ),
-        (warn, "after.cron", &facts.cron_changed, "files of cron are gone or different", "compare them with the snapshot"),
+        (
+            warn,
+            "after.cron",
+            &facts.cron_changed,
+            "files of cron are gone or different",
+            "compare them with the snapshot",
+        ),
         (
             warn,
             "after.kernel-arguments",
@@ -178,7 +184,13 @@ fn judge_differences(facts: &AfterFacts) -> Vec<Finding> {
             "configuration that a person had changed is different now",
             "compare with .rpmsave, .rpmnew, .dpkg-old or the snapshot",
         ),
-        (warn, "after.settings", &facts.settings_changed, "settings are different now", "set them again if they are meant"),
+        (
+            warn,
+            "after.settings",
+            &facts.settings_changed,
+            "settings are different now",
+            "set them again if they are meant",
+        ),
         (
             warn,
             "after.packages",

@@ -97,11 +97,24 @@ const SIGNS: &[(Kind, &[&str])] = &[
     ),
     (
         BootOutcome::BootLoader,
-        &["grub rescue>", "grub>", "error: file `", "error: no such partition", "error: no such device", "error: no boot entry"],
+        &[
+            "grub rescue>",
+            "grub>",
+            "error: file `",
+            "error: no such partition",
+            "error: no such device",
+            "error: no boot entry",
+        ],
     ),
     (
         BootOutcome::Recovery,
-        &["inaccessible_boot_device", "windows recovery", "your pc couldn't start properly", "automatic repair", "boot\\bcd"],
+        &[
+            "inaccessible_boot_device",
+            "windows recovery",
+            "your pc couldn't start properly",
+            "automatic repair",
+            "boot\\bcd",
+        ],
     ),
 ];
 
@@ -175,7 +188,9 @@ impl BootOutcome {
             Self::OldSystem(os) => (Code::OldSystem, format!("after the reboot the guest runs {os}")),
             Self::OldKernel(why) => (Code::OldKernel, why.clone()),
             Self::ToolGaveUp(why) => (Code::ToolGaveUp, format!("the tool gave up after the reboot: {why}")),
-            Self::EmergencyShell(line) => (Code::EmergencyShell, format!("the boot ended in an emergency shell: {line}")),
+            Self::EmergencyShell(line) => {
+                (Code::EmergencyShell, format!("the boot ended in an emergency shell: {line}"))
+            }
             Self::BootLoader(line) => (Code::BootLoader, format!("the boot loader could not go on: {line}")),
             Self::KernelPanic(line) => (Code::KernelPanic, format!("the kernel panicked: {line}")),
             Self::Recovery(line) => (Code::WindowsRecovery, format!("Windows stopped at its recovery: {line}")),

@@ -1,5 +1,7 @@
 //! Operations against recorded answers: what is sent, what is read, and that values go both ways.
 
+mod made;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

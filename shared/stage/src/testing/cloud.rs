@@ -1,6 +1,7 @@
 //! A small account: one instance to migrate, and whatever is made beside it.
 
 mod calls;
+mod made;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use openapi::ecs::{
 };
 use openapi::error::{ApiError, ErrorKind};
 
-use crate::cloud::{Cloud, RETENTION_TAG};
+use crate::cloud::Cloud;
 
 /// How a call of [`FakeCloud`] fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::guest::context;
 use crate::images::missing;
 
 /// Applets of busybox that packages of the originals bring; `coreutils` stands for all of them.
-pub(super) const APPLETS: [&str; 124] = [
+pub(super) const APPLETS: [&str; 123] = [
     "[",
     "ash",
     "awk",
@@ -117,7 +117,6 @@ pub(super) const APPLETS: [&str; 124] = [
     "true",
     "truncate",
     "umount",
-    "uname",
     "uniq",
     "uptime",
     "usleep",

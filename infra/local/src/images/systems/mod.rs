@@ -17,6 +17,7 @@ const SYSTEMD: &str = include_str!("../files/systemd");
 const SYSTEMD_RUN: &str = include_str!("../files/systemd-run");
 const KERNEL_INSTALL: &str = include_str!("../files/kernel-install");
 const LSINITRD: &str = include_str!("../files/lsinitrd");
+const UNAME: &str = include_str!("../files/uname");
 const GRUBBY: &str = include_str!("../files/grubby");
 const KMOD: &str = include_str!("../files/kmod");
 const YUM: &str = include_str!("../files/yum");
@@ -24,7 +25,7 @@ const SHOP_START: &str = include_str!("../files/shop-start");
 const ACME_POST: &str = include_str!("../files/acme-post");
 
 /// Everything these packages are made from besides this machine's own programs.
-pub(super) const SOURCES: [&str; 14] = [
+pub(super) const SOURCES: [&str; 15] = [
     include_str!("mod.rs"),
     include_str!("host.rs"),
     include_str!("releases.rs"),
@@ -36,6 +37,7 @@ pub(super) const SOURCES: [&str; 14] = [
     LSINITRD,
     GRUBBY,
     KMOD,
+    UNAME,
     YUM,
     SHOP_START,
     ACME_POST,
@@ -154,7 +156,10 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
             .provides(&["/bin/sh", "/bin/bash", "/usr/bin/sh"])
             .program("/usr/bin/bash", host.bash.clone())
             .link("/usr/bin/sh", "bash"),
-        coreutils.requires(&["bash", "glibc"]).program("/usr/bin/busybox", host.busybox.clone()),
+        coreutils
+            .requires(&["bash", "glibc"])
+            .program("/usr/bin/busybox", host.busybox.clone())
+            .program("/usr/bin/uname", UNAME),
         system
             .new("systemd", system.systemd)
             .requires(&["bash", "coreutils", "glibc"])

@@ -30,10 +30,7 @@ distro_sync_options() {
     printf '%s ' --noplugins --releasever="$TO" --setopt=reposdir="$1" --setopt=protected_packages= \
         --setopt=clean_requirements_on_remove=False --disableexcludes=all
     # yum removes nothing but what is obsolete, and knows no modules.
-    if "$(distro_sync_tool)" --help 2>/dev/null | grep -q -e --allowerasing; then
-        printf '%s ' --allowerasing
-        [ "$TO" -lt 3 ] || printf '%s ' --setopt=module_platform_id=platform:al8
-    fi
+    [ "$(distro_sync_tool)" = yum ] || printf '%s ' --allowerasing --setopt=module_platform_id="platform:al$((TO + 5))"
 }
 
 distro_sync_transaction() {

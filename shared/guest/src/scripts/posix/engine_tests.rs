@@ -23,6 +23,8 @@ impl Root {
         let root = Self(tempfile::tempdir().unwrap());
         root.put("proc/sys/kernel/random/boot_id", "a\n");
         root.put("etc/os-release", "ID=centos\nVERSION_ID=7\n");
+        root.put("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+        root.put("etc/group", "root:x:0:\n");
         root.put("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n");
         root.put("proc/cmdline", "BOOT_IMAGE=(hd0,msdos1)/boot/vmlinuz-3.10.0-1160.el7 root=/dev/vda1 quiet\n");
         for folder in ["run", "var/tmp", "etc/yum.repos.d"] {
@@ -76,9 +78,11 @@ impl Root {
 
     /// Runs the tool of a hop in the foreground; answers whether the point of no return was passed, and its state.
     fn tool(&self, hop: &Hop) -> (bool, String) {
-        let engine = sections(hop.engine, &["run"]);
-        let head = with_job(hop, |job| head(job));
-        self.run(&format!("{head}{COMMON}{engine}mkdir -p \"$DIR\"\n{}", include_str!("../tool.sh")));
+        // The script that starts it writes it down; nothing is detached here.
+        self.program("systemctl", ":");
+        self.program("setsid", ":");
+        self.run(&with_job(hop, |job| job.start()));
+        self.run(&format!("sh {}", self.path(&directory("tool.sh")).display()));
         (self.path(&directory("no_return")).exists(), self.text(&directory("state.json")))
     }
 
@@ -198,7 +202,9 @@ fn what_prepare_and_leapp_change_is_taken_back() {
 
 #[test]
 fn a_mirror_that_is_away_is_told_from_a_package_that_does_not_fit() {
-    for (complaint, key) in [("Curl error (6): Could not resolve host", "unreachable"), ("Error: nothing provides python", "problem")] {
+    for (complaint, key) in
+        [("Curl error (6): Could not resolve host", "unreachable"), ("Error: nothing provides python", "problem")]
+    {
         let root = Root::new();
         with_packages(&root);
         root.program("yum", &format!("echo '{complaint}'; exit 1"));
@@ -245,7 +251,9 @@ fn centos2anolis_is_read_from_its_state_file() {
     let hop = hop(Engine::Centos2Anolis, (Family::CentOs, 8), (Family::Anolis, 8));
     root.program("rpm", ":");
     let state = |progress: u8, code: u8| {
-        format!(r#"{{"Timestamp": 1, "ProgressInfo": "swap packages", "Progress": {progress}, "ErrorCode": {code}, "ErrorMsg": "no space"}}"#)
+        format!(
+            r#"{{"Timestamp": 1, "ProgressInfo": "swap packages", "Progress": {progress}, "ErrorCode": {code}, "ErrorMsg": "no space"}}"#
+        )
     };
     root.put("var/log/centostoanolis.json", &state(50, 0));
     assert_eq!(root.call(&hop, "progress", "engine_progress"), "50 swap packages\n");
@@ -329,7 +337,10 @@ fn debians_sources_become_the_next_releases() {
     );
     assert!(root.text("etc/apt/sources.list.d/their.list").contains("bullseye"), "other people's stay");
     let sources = root.text("etc/apt/sources.list.d/d.sources");
-    assert!(sources.contains("Suites: bookworm bookworm-updates\nComponents: main non-free non-free-firmware\n"), "{sources}");
+    assert!(
+        sources.contains("Suites: bookworm bookworm-updates\nComponents: main non-free non-free-firmware\n"),
+        "{sources}"
+    );
 }
 
 #[test]

@@ -8,9 +8,10 @@ use migration::{MigrationId, Remediation};
 use super::super::Settings;
 use super::*;
 
-/// RunCommand's limit on the Base64 of a command's content, bytes (ECS API reference), but for what a policy's probes
-/// may add to what is tested here.
-const CONTENT_LIMIT: usize = 24 * 1024 - 3 * 1024;
+/// RunCommand's limit on the Base64 of a command's content, bytes. Source: ECS API reference.
+const CONTENT_LIMIT: usize = 24 * 1024;
+/// A policy's probes need so much room beside those tested here, bytes.
+const ROOM_FOR_PROBES: usize = 4 * 1024;
 
 const ENGINES: [(Engine, Family, u32, Family, u32); 10] = [
     (Engine::DistroSync, Family::CentOs, 8, Family::AlibabaCloudLinux, 3),
@@ -66,7 +67,8 @@ fn every_script_of_every_engine_parses_and_fits_into_a_command() {
         for (name, script) in scripts(&hop) {
             let name = format!("{} {name}", hop.engine.name());
             let size = base64::engine::general_purpose::STANDARD.encode(&script).len();
-            if size >= CONTENT_LIMIT {
+            let room = if name.ends_with("verify") || name.ends_with("observe") { ROOM_FOR_PROBES } else { 0 };
+            if size + room >= CONTENT_LIMIT {
                 wrong.push(format!("{name}: {size} bytes"));
             }
             let checked = Command::new("sh").args(["-n", "-c", &script]).output().unwrap();

@@ -6,12 +6,12 @@ $logs = "$DIR\state.json", "$ROLLBACK\setuperr.log", "$ROLLBACK\setupact.log", "
 foreach ($log in $logs) {
     $lines = @(Attempt { Tail $log 4096 } | Select-Object -Last 40)
     if (-not $lines.Count -or $left -lt 500) { continue }
-    Say 'evidence_name' $log
+    Say 'exhibit' $log
     foreach ($line in $lines) {
         $line = $line.Substring(0, [Math]::Min(300, $line.Length))
         $left -= $line.Length + 14
         if ($left -lt 0) { break }
-        Say 'evidence' $line
+        Say 'line' $line
     }
 }
 Say 'done' 'yes'

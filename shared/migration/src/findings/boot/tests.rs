@@ -39,7 +39,10 @@ fn what_the_guest_says_counts() {
     for (break_it, code) in table {
         let mut booted = new.clone();
         break_it(&mut booted);
-        assert_eq!(judge(Some(&booted), 30, "").cause().map(|cause| (cause.code, cause.transient)), Some((code, false)));
+        assert_eq!(
+            judge(Some(&booted), 30, "").cause().map(|cause| (cause.code, cause.transient)),
+            Some((code, false))
+        );
     }
     let finishing = Booted { finishing: Some("FirstBoot".into()), ..answer(("centos", "7")) };
     assert_eq!(judge(Some(&finishing), 30, ""), BootOutcome::Finishing("FirstBoot".into()), "os-release may come last");
@@ -58,9 +61,15 @@ fn an_answer_from_the_old_boot_waits_and_then_fails() {
 fn the_console_tells_how_a_boot_ended() {
     let table = [
         ("[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", Code::KernelPanic),
-        ("dracut-initqueue[312]: Warning: /dev/vda1 does not exist\nEntering emergency mode. Exit the shell", Code::EmergencyShell),
+        (
+            "dracut-initqueue[312]: Warning: /dev/vda1 does not exist\nEntering emergency mode. Exit the shell",
+            Code::EmergencyShell,
+        ),
         ("You are in emergency mode. After logging in, type \"journalctl -xb\"", Code::EmergencyShell),
-        ("error: file `/boot/grub2/i386-pc/normal.mod' not found.\nEntering rescue mode...\ngrub rescue> ", Code::BootLoader),
+        (
+            "error: file `/boot/grub2/i386-pc/normal.mod' not found.\nEntering rescue mode...\ngrub rescue> ",
+            Code::BootLoader,
+        ),
         ("GNU GRUB  version 2.02\n\ngrub> ", Code::BootLoader),
         ("error: no boot entry found.", Code::BootLoader),
         ("Stop code: INACCESSIBLE_BOOT_DEVICE", Code::WindowsRecovery),
@@ -94,7 +103,8 @@ fn silence_is_normal_as_long_as_the_engine_needs() {
 
 #[test]
 fn a_build_of_windows_is_a_system() {
-    let hop = Hop { from: Os::windows_r2(2012), to: Os::new(Family::WindowsServer, 2019), engine: Engine::WindowsSetup };
+    let hop =
+        Hop { from: Os::windows_r2(2012), to: Os::new(Family::WindowsServer, 2019), engine: Engine::WindowsSetup };
     let mut booted = Booted { kernel: String::new(), ..answer(("windows", "17763")) };
     let mut judge = |version: &str| {
         booted.os_version = version.into();

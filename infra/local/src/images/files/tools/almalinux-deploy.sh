@@ -42,8 +42,8 @@ check_panel() { [ ! -e /usr/local/psa/version ]; }
 download_release() { curl -f -s -S -o /root/almalinux-release-latest.rpm "$RELEASE_URL"; }
 verify_release() { [ "$(rpm -qp --qf '%{NAME}' /root/almalinux-release-latest.rpm)" = almalinux-release ]; }
 replace_release() {
-    for name in centos-linux-release centos-linux-repos centos-gpg-keys redhat-release rocky-release rocky-repos rocky-gpg-keys; do
-        ! rpm -q "$name" >/dev/null 2>&1 || rpm -e --nodeps --allmatches "$name" || return 1
+    for old in centos-linux-release centos-linux-repos centos-gpg-keys redhat-release rocky-release rocky-repos rocky-gpg-keys; do
+        ! rpm -q "$old" >/dev/null 2>&1 || rpm -e --nodeps --allmatches "$old" || return 1
     done
     rpm -Uh --nosignature /root/almalinux-release-latest.rpm
 }

@@ -80,7 +80,7 @@ migrate() {
     fi
     at verify
     [ -z "$verify" ] || { echo "Creating a list of RPMs installed: after"; write_lists after; }
-    [ -z "$convert" ] || ! grep -q -i centos /etc/os-release || leave "The release is still CentOS."
+    [ -z "$convert" ] || grep -q '^ID="rocky"' /etc/os-release || leave "The release is still CentOS."
     printf '\n\n\nDone, please reboot your system.\n'
     printf 'A log of this installation can be found at %s\n' $LOG
 }

@@ -1,0 +1,303 @@
+//! What is changed to get through the check, and taken back: run for real, done twice, and cut off everywhere.
+
+#![allow(clippy::unwrap_used, reason = "tests panic")]
+
+mod root;
+
+use migration::Remediation;
+use migration::path::Engine;
+use root::{Root, all, difference, hop, script};
+
+/// A remediation, a guest that needs it, and what it leads to.
+type Case = (Remediation, fn(&Root), fn(&Root) -> bool);
+
+const FSTAB: &str = "/dev/vda1 / xfs defaults 0 0\nnas:/a /nas nfs4 defaults,_netdev 0 0\n  //nas/b /nas/in\\040side cifs guest 0 0\n";
+
+const CASES: &[Case] = &[
+    (
+        Remediation::RemoveI686,
+        |r| r.packages("zlib 1.2.7-21.el7 i686\nglibc 2.17-326.el7 i686\n"),
+        |r| !r.read("var/lib/rpm/packages").contains("i686") && r.read("etc/zlib.conf").is_empty(),
+    ),
+    (
+        Remediation::PermitRootLogin,
+        |r| {
+            r.write("etc/ssh/sshd_config", "Port 22\nMatch User x\n  PermitRootLogin no");
+            r.write("stub/sshd", "port 22\npermitrootlogin without-password\n");
+        },
+        |r| r.read("etc/ssh/sshd_config").lines().nth(1) == Some("PermitRootLogin without-password"),
+    ),
+    (
+        Remediation::UnloadDrivers,
+        |r| r.write("proc/modules", "floppy 1 0 - Live 0x0\npata_acpi 1 0 - Live 0x0\nvirtio_net 1 0 - Live 0x0\n"),
+        |r| {
+            r.read("proc/modules").lines().count() == 1
+                && r.read("etc/modprobe.d/osferry.conf") == "blacklist floppy\nblacklist pata_acpi\n"
+        },
+    ),
+    (
+        Remediation::CleanBoot,
+        |r| {
+            r.append("proc/mounts", "/dev/vda2 /boot xfs rw 0 0\n");
+            r.packages("kernel 3.10.0-957.el7 x86_64\nkernel 3.10.0-1160.119.1.el7 x86_64\n");
+            for version in ["3.10.0-957", "3.10.0-1160", "3.10.0-1160.119.1", "3.10.0-9570"] {
+                for file in ["vmlinuz-V", "initramfs-V.img", "initramfs-Vkdump.img", ".vmlinuz-V.hmac", "symvers-V.gz"] {
+                    r.write(&format!("boot/{}", file.replace('V', &format!("{version}.el7.x86_64"))), version);
+                }
+            }
+            r.write("boot/loader/entries/0a1b-3.10.0-957.el7.x86_64.conf", "title old\n");
+            r.write("boot/initramfs-0-rescue-0a1b.img", "rescue\n");
+            r.write("boot/grub2/grub.cfg", "menu\n");
+        },
+        |r| {
+            let left: Vec<_> = r.manifest().into_keys().filter(|path| path.starts_with("boot")).collect();
+            let names: Vec<_> = left.iter().map(|path| path.to_string_lossy()).collect();
+            names.iter().all(|name| !name.contains("-957.") && !name.contains("rescue"))
+                && names.iter().filter(|name| name.contains("1160") || name.contains("9570")).count() == 15
+                && r.read("boot/grub2/grub.cfg") == "menu\n"
+        },
+    ),
+    (
+        Remediation::UnmountNetworkFileSystems,
+        |r| {
+            r.write("etc/fstab", FSTAB);
+            r.append("proc/mounts", "nas:/a /nas nfs4 rw 0 0\n//nas/b /nas/in\\040side cifs rw 0 0\n");
+            // This one's `mount` and `umount` speak of plain names.
+            let mut mounts: Vec<String> = r.read("proc/mounts").lines().map(str::to_owned).collect();
+            mounts.sort();
+            r.write("proc/mounts", &(mounts.join("\n") + "\n"));
+        },
+        |r| {
+            !r.read("proc/mounts").contains("nas")
+                && r.read("etc/fstab").lines().skip(1).all(|line| line.starts_with("#osferry-off# "))
+        },
+    ),
+    (
+        Remediation::RelativeRootLinks,
+        |r| {
+            std::fs::create_dir_all(r.root.join("data/my images")).unwrap();
+            r.link("images", "/data/my images");
+            r.link("bin", "usr/bin");
+            r.link("dangling", "/nowhere/x");
+        },
+        |r| {
+            ["images", "dangling"].iter().all(|link| std::fs::read_link(r.root.join(link)).unwrap().is_relative())
+                && std::fs::read_link(r.root.join("images")).unwrap().to_str() == Some("data/my images")
+        },
+    ),
+    (
+        Remediation::RegularResolvConf,
+        |r| {
+            r.write("etc/systemd-resolv.conf", "nameserver 100.100.2.138\n");
+            r.link("etc/resolv.conf", "systemd-resolv.conf");
+        },
+        |r| {
+            r.root.join("etc/resolv.conf").symlink_metadata().unwrap().is_file()
+                && r.read("etc/resolv.conf") == "nameserver 100.100.2.138\n"
+        },
+    ),
+    (
+        Remediation::DisableZoneDrifting,
+        |r| r.write("etc/firewalld/firewalld.conf", "# x\nAllowZoneDrifting=yes\nLogDenied=off\n"),
+        |r| r.read("etc/firewalld/firewalld.conf").lines().any(|line| line == "AllowZoneDrifting=no"),
+    ),
+    (
+        Remediation::EnableYumPlugins,
+        |r| r.write("etc/yum.conf", "[main]\nplugins = 0\nkeepcache=0\n"),
+        |r| r.read("etc/yum.conf").lines().any(|line| line == "plugins=1"),
+    ),
+    (
+        Remediation::InstallEfibootmgr,
+        |_| {},
+        |r| r.read("var/lib/rpm/packages").contains("efibootmgr 1-1"),
+    ),
+    (
+        Remediation::AnswerLeapp,
+        |r| {
+            r.write("var/log/leapp/answerfile.userchoices", "[old]\n");
+            r.stub("leapp", "for w; do case $w in *.confirm=True) echo \"$w\" >>\"$R/var/log/leapp/answerfile.userchoices\" ;; esac; done");
+        },
+        |r| r.read("var/log/leapp/answerfile.userchoices").contains("remove_pam_pkcs11_module_check.confirm=True"),
+    ),
+];
+
+fn prepare(remediations: &[Remediation]) -> String {
+    script(&hop(Engine::DistroSync), |job| job.prepare(remediations))
+}
+
+/// As on CentOS 7, and with no tool to install: what is prepared is the remediations alone.
+fn prepare_7(remediations: &[Remediation]) -> String {
+    prepare(remediations).replace("FROM=8", "FROM=7")
+}
+
+fn undo() -> String {
+    script(&hop(Engine::DistroSync), |job| job.undo())
+}
+
+fn all_at_once() -> Root {
+    let root = Root::healthy();
+    for (remediation, make, _) in CASES {
+        // Its questions are appended by leapp itself, once each time.
+        if *remediation != Remediation::AnswerLeapp {
+            make(&root);
+        }
+    }
+    root
+}
+
+#[test]
+fn each_is_applied_once_and_taken_back_to_the_byte() {
+    let tried: Vec<_> = CASES.iter().map(|(remediation, ..)| *remediation).collect();
+    assert!(Remediation::ALL.iter().all(|one| tried.contains(one)), "a remediation is not tested");
+    for (remediation, make, is_mended) in CASES {
+        let root = Root::healthy();
+        make(&root);
+        let before = root.manifest();
+        let answer = root.run(&prepare_7(&[*remediation])).unwrap();
+        assert_eq!(all(&answer, "applied"), [remediation.name()], "{answer:?}");
+        assert_eq!(all(&answer, "problem"), [""; 0]);
+        assert!(is_mended(&root), "{remediation:?}: {:#?}", difference(&before, &root.manifest()));
+
+        let once = root.manifest();
+        let answer = root.run(&prepare_7(&[*remediation])).unwrap();
+        assert_eq!(all(&answer, "applied"), [remediation.name()], "{answer:?}");
+        // leapp appends its answers again in this stand-in.
+        if *remediation != Remediation::AnswerLeapp {
+            assert_eq!(difference(&once, &root.manifest()), [""; 0], "{remediation:?} is done twice");
+        }
+
+        for again in [false, true] {
+            let answer = root.run(&undo()).unwrap();
+            assert_eq!(all(&answer, "undone"), ["yes"], "{remediation:?}: {answer:?}");
+            assert_eq!(difference(&before, &root.manifest()), [""; 0], "{remediation:?}, again: {again}");
+        }
+    }
+}
+
+#[test]
+fn cut_off_anywhere_it_can_be_taken_back() {
+    // Two workers, each every fourth point.
+    std::thread::scope(|scope| {
+        for first in [1, 3] {
+            scope.spawn(move || cut_off_from(first));
+        }
+    });
+}
+
+fn cut_off_from(first: usize) {
+    let names: Vec<Remediation> =
+        Remediation::ALL.iter().copied().filter(|one| *one != Remediation::AnswerLeapp).collect();
+    let (prepare, undo) = (prepare_7(&names), undo());
+    let mut points = 0;
+    for number in (first..).step_by(4) {
+        let root = all_at_once();
+        let before = root.manifest();
+        root.cut_off_at(number);
+        // Two ends of one pipe may be counted as one: only the count tells that this is beyond the end.
+        let whole = root.run(&prepare).is_some() && root.commands() < number;
+        // The undo is cut off as well, each time elsewhere.
+        root.cut_off_at(1 + number * 5 % 90);
+        let undone = root.run(&undo);
+        root.let_run();
+        let answer = root.run(&undo).unwrap();
+        assert_eq!(all(&answer, "undone"), ["yes"], "cut off at {number}: {undone:?} {answer:?}");
+        assert_eq!(difference(&before, &root.manifest()), [""; 0], "cut off at {number}");
+        points = number;
+        if whole {
+            break;
+        }
+    }
+    assert!(points > 100, "only {points} commands change anything");
+}
+
+#[test]
+fn an_interrupted_prepare_goes_on_where_it_was() {
+    let names: Vec<Remediation> = Remediation::ALL.iter().copied().filter(|one| *one != Remediation::AnswerLeapp).collect();
+    for number in [3, 17, 40, 71] {
+        let root = all_at_once();
+        let before = root.manifest();
+        root.cut_off_at(number);
+        assert!(root.run(&prepare_7(&names)).is_none(), "{number} is beyond its end");
+        root.let_run();
+        let answer = root.run(&prepare_7(&names)).unwrap();
+        assert_eq!(all(&answer, "applied").len(), names.len(), "{answer:?}");
+        let answer = root.run(&undo()).unwrap();
+        assert_eq!(all(&answer, "undone"), ["yes"], "{answer:?}");
+        assert_eq!(difference(&before, &root.manifest()), [""; 0], "cut off at {number}");
+    }
+}
+
+#[test]
+fn what_could_not_be_put_back_is_not_removed() {
+    let root = Root::healthy();
+    (CASES[0].1)(&root);
+    root.write("stub/no-repository", "");
+    // What cannot be reached is asked for again, after a pause.
+    root.stub("sleep", ":");
+    let before = root.read("var/lib/rpm/packages");
+    let answer = root.run(&prepare_7(&[Remediation::RemoveI686])).unwrap();
+    assert_eq!(all(&answer, "applied"), [""; 0]);
+    assert!(all(&answer, "problem")[0].contains("could not be put back: Curl error (6)"), "{answer:?}");
+    assert_eq!(root.read("var/lib/rpm/packages"), before);
+}
+
+#[test]
+fn what_does_not_work_is_told_and_the_rest_goes_on() {
+    let root = all_at_once();
+    root.write("stub/busy", "");
+    root.stub("umount", "echo 'umount: /nas: target is busy' >&2; exit 32");
+    root.write("proc/mounts", &root.read("proc/mounts").replace("/dev/vda2 /boot xfs rw 0 0\n", ""));
+    let before = root.manifest();
+    let asked = [Remediation::CleanBoot, Remediation::UnmountNetworkFileSystems, Remediation::RelativeRootLinks];
+    let answer = root.run(&prepare_7(&asked)).unwrap();
+    assert_eq!(all(&answer, "applied"), ["relative-root-links"]);
+    let problems = all(&answer, "problem");
+    assert!(problems[0].starts_with("clean-boot: /boot has no space of its own"), "{problems:?}");
+    assert!(problems[1].contains("target is busy"), "{problems:?}");
+    assert_eq!(all(&root.run(&undo()).unwrap(), "undone"), ["yes"]);
+    assert_eq!(difference(&before, &root.manifest()), [""; 0]);
+    let forged = prepare(&[]).replace("REMEDIATIONS=''", "REMEDIATIONS='reformat'");
+    let answer = root.run(&forged).unwrap();
+    assert_eq!(all(&answer, "problem"), ["there is no remediation reformat"]);
+}
+
+#[test]
+fn what_a_person_changed_meanwhile_stays() {
+    let root = Root::healthy();
+    (CASES[4].1)(&root);
+    root.run(&prepare_7(&[Remediation::UnmountNetworkFileSystems])).unwrap();
+    root.append("etc/fstab", "/dev/vdx1 /new xfs defaults 0 0\n");
+    assert_eq!(all(&root.run(&undo()).unwrap(), "undone"), ["yes"]);
+    assert_eq!(root.read("etc/fstab"), format!("{FSTAB}/dev/vdx1 /new xfs defaults 0 0\n"));
+}
+
+#[test]
+fn what_cannot_be_taken_back_is_told_until_it_can() {
+    let root = Root::healthy();
+    (CASES[4].1)(&root);
+    let before = root.manifest();
+    root.run(&prepare_7(&[Remediation::UnmountNetworkFileSystems])).unwrap();
+    root.cut_off_at(10_000);
+    root.stub("mount", "exit 32");
+    let answer = root.run(&undo()).unwrap();
+    let output: String = answer.iter().map(|(key, value)| format!("osf\t{key}\t{value}\n")).collect();
+    let left = guest::read_undone(&output).unwrap();
+    assert_eq!(left, ["/nas is not mounted", "/nas/in\\040side is not mounted"]);
+    root.let_run();
+    assert_eq!(all(&root.run(&undo()).unwrap(), "undone"), ["yes"]);
+    assert_eq!(difference(&before, &root.manifest()), [""; 0]);
+}
+
+#[test]
+fn after_the_point_of_no_return_nothing_is_touched() {
+    let root = Root::healthy();
+    (CASES[1].1)(&root);
+    root.run(&prepare_7(&[Remediation::PermitRootLogin])).unwrap();
+    let id = migration::MigrationId::from_bytes([7; 10]);
+    root.write(&format!("var/lib/osferry/{id}-0/no_return"), "");
+    let before = root.manifest();
+    let answer = root.run(&undo()).unwrap();
+    assert_eq!(all(&answer, "left").len(), 1, "{answer:?}");
+    assert_eq!(all(&root.run(&prepare_7(&[Remediation::CleanBoot])).unwrap(), "problem").len(), 1);
+    assert_eq!(difference(&before, &root.manifest()), [""; 0]);
+}

@@ -1,0 +1,87 @@
+//! Every script, in every shell that guests have, and under shellcheck.
+
+#![allow(clippy::unwrap_used, reason = "tests panic")]
+
+mod root;
+
+use std::process::Command;
+
+use migration::Remediation;
+use migration::path::Engine;
+use migration::policy::Probe;
+use root::{found, hop, script};
+
+/// Each script of each engine, with a name.
+fn scripts() -> Vec<(String, String)> {
+    let probes = [Probe::Http("http://127.0.0.1/".into()), Probe::Tcp { host: "db".into(), port: 1 }];
+    let mut all = vec![("identify".to_owned(), guest::identify_script())];
+    for engine in Engine::ALL.iter().copied().filter(|engine| *engine != Engine::WindowsSetup) {
+        let hop = hop(engine);
+        let mut add = |name: &str, text: String| all.push((format!("{} {name}", engine.name()), text));
+        add("assess", script(&hop, |job| job.assess()));
+        add("prepare", script(&hop, |job| job.prepare(Remediation::ALL)));
+        add("undo", script(&hop, |job| job.undo()));
+        add("start", script(&hop, |job| job.start()));
+        add("watch", script(&hop, |job| job.watch(50)));
+        add("reboot", script(&hop, |job| job.reboot()));
+        add("booted", script(&hop, |job| job.booted()));
+        add("finish", script(&hop, |job| job.finish()));
+        add("verify", script(&hop, |job| job.verify(&probes, 60)));
+        add("observe", script(&hop, |job| job.observe(&probes, 60)));
+        add("look", script(&hop, |job| job.look()));
+        add("evidence", script(&hop, |job| job.evidence()));
+        add("file", script(&hop, |job| job.file("/var/log/x", 0)));
+    }
+    all
+}
+
+#[test]
+fn every_shell_parses_every_script() {
+    let scripts = scripts();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("script");
+    let mut shells = 0;
+    for shell in [&["dash", "-n"][..], &["bash", "--posix", "-n"], &["bash", "-n"], &["busybox", "sh", "-n"]] {
+        let Some(program) = found(shell[0]) else { continue };
+        shells += 1;
+        for (name, text) in &scripts {
+            std::fs::write(&file, text).unwrap();
+            let output = Command::new(&program).args(&shell[1..]).arg(&file).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.is_empty(), "{shell:?}, {name}: {said}");
+        }
+    }
+    assert!(shells >= 1, "no shell is installed here");
+}
+
+/// What shellcheck warns of and is meant: `done` as a word (SC1010), words split on purpose where names of packages
+/// are listed (SC2046, SC2086), functions and variables that other parts of a script use (SC2034, SC2154, SC2317,
+/// SC2329), files that are the guest's (SC1090, SC1091), `local`-free chains of && and || (SC2015), text for another
+/// shell or program in single quotes (SC2016), `ls` for what `find` of busybox cannot say (SC2012), `$R` in the
+/// environment (SC1007).
+const MEANT: &str =
+    "SC1007,SC1010,SC1090,SC1091,SC2012,SC2015,SC2016,SC2034,SC2046,SC2086,SC2154,SC2317,SC2329";
+
+#[test]
+fn shellcheck_finds_nothing() {
+    let Some(shellcheck) = found("shellcheck") else {
+        // `cargo xtask test` installs it; a plain `cargo test` elsewhere goes without.
+        assert!(std::env::var_os("CI").is_none(), "shellcheck is not installed");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (name, text) in scripts() {
+        let file = dir.path().join(name.replace(' ', "-") + ".sh");
+        std::fs::write(&file, text).unwrap();
+        files.push(file);
+    }
+    let output = Command::new(shellcheck)
+        .args(["--shell=sh", "--severity=info", "--format=gcc", "--exclude", MEANT])
+        .args(&files)
+        .output()
+        .unwrap();
+    let mut said: Vec<&str> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
+    said.truncate(40);
+    assert!(output.status.success(), "{}", said.join("\n"));
+}
