@@ -1,6 +1,8 @@
 //! The local cloud as a process, driven as an operator would: for whole-system tests and the demo.
 
+mod inventory;
 mod machine;
+mod person;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -18,7 +20,9 @@ use serde_json::{Value, json};
 use stage::records::{HISTORY, MIGRATIONS, tables};
 use tablestore::{GetRange, GetRow, Key, PrimaryKey};
 
+pub use inventory::Inventory;
 pub use machine::{missing_tools, target_dir};
+pub use person::OPERATORS;
 
 /// Something that did not go as it should, for a person.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -75,6 +79,14 @@ impl Rig {
         }
         (self.child, self.operator) = launch(&self.options).await?;
         Ok(true)
+    }
+
+    /// Ends the cloud and starts it with more arguments; guests do not survive that.
+    pub async fn restart(&mut self, more: &[String]) -> Result<(), Error> {
+        self.stop()?;
+        self.options.extra.extend_from_slice(more);
+        (self.child, self.operator) = launch(&self.options).await?;
+        Ok(())
     }
 
     /// Ends the cloud, its functions and its guests, and waits for that.

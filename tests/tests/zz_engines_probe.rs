@@ -27,7 +27,7 @@ async fn paths() -> Result<(), Error> {
         if !only.is_empty() && !only.split(',').any(|o| o == n.to_string()) { continue; }
         let begin = std::time::Instant::now();
         let id = match rig.create_instance(&format!("p-{n}"), image, 0).await { Ok(id) => id, Err(e) => { println!("## {n} {image} create: {e}"); continue } };
-        rig.tag(&id, &[OPT_IN, ("osferry:target", target)]).await?;
+        rig.tag(&id, &[OPT_IN, ("osferry:target", target), ("osferry:remediate", "answer-leapp unload-drivers permit-root-login")]).await?;
         let seen = rig.detect().await;
         let record = match rig.outcome(&id, Duration::from_secs(120)).await { Ok(r) => r, Err(e) => { println!("## {n} {image} -> {target}: {e} {seen:?}"); 
             if let Ok(records) = rig.records().await { for r in records { if r.instance_id == id { println!("{:?} {} {:?}", r.state, r.note, r.cause); for step in rig.history(&r.id).await? { println!("   {} {:?}", step.what, step.cause); } } } }

@@ -45,9 +45,12 @@ async fn one_clone_is_made_of_one_image_and_comes_up() {
     assert_eq!(snapshots, ["s-1", "s-2"]);
 }
 
+/// What is taken away, and what the refusal names.
+type Case = (fn(&FakeCloud), &'static str);
+
 #[tokio::test]
 async fn without_isolation_there_is_no_drill() {
-    let cases: [(fn(&FakeCloud), &str); 3] = [
+    let cases: [Case; 3] = [
         (|cloud| cloud.options.borrow_mut().drill_vswitch = None, "DRILL_VSWITCH"),
         (|cloud| cloud.options.borrow_mut().drill_security_group = None, "DRILL_SECURITY_GROUP"),
         (|cloud| cloud.options.borrow_mut().drill_security_group = Some("sg-1".into()), "sg-1"),

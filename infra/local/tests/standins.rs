@@ -340,3 +340,32 @@ fn convert2rhel_needs_the_licence() {
     assert_eq!(os(&world), "rhel 7.9");
     assert_eq!(count_of(&world, "CentOS"), 0);
 }
+
+#[test]
+fn a_shop_on_mariadb_starts_at_boot_and_outlives_two_upgrades() {
+    let world = World::booted("m-local-debian11-shop");
+    let rows = "mysql -N -e 'SELECT COUNT(*), SUM(CRC32(CONCAT(id, total))) FROM shop.orders'";
+    let healthy = || {
+        (world
+            .sh("wget -q -O - http://127.0.0.1:8080/health || curl -s http://127.0.0.1:8080/health || \
+            bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; printf \"GET /health HTTP/1.0\\r\\n\\r\\n\" >&3; tail -n 1 <&3'")
+            .1
+            == "ok\n")
+            .then_some(())
+    };
+    let before = eventually("the database is up", || {
+        Some(world.sh(rows)).filter(|(code, text)| *code == 0 && text.starts_with("1000\t"))
+    });
+    eventually("the page is there", healthy);
+    for (from, to) in [("bullseye", "bookworm"), ("bookworm", "trixie")] {
+        world.ok(&format!(
+            "export DEBIAN_FRONTEND=noninteractive; sed -i s/{from}/{to}/g /etc/apt/sources.list
+             apt-get -q update && apt-get -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold full-upgrade \
+             >/var/log/upgrade.log 2>&1 || {{ tail -n 20 /var/log/upgrade.log; exit 1; }}"
+        ));
+        reboot(&world);
+        eventually("the database is up again", || (world.sh(rows) == before).then_some(()));
+        eventually("the page is there again", healthy);
+    }
+    assert_eq!(os(&world), "debian 13");
+}

@@ -22,7 +22,7 @@ use migration::findings::{Booted, Scan, WindowsFacts, judge_after, judge_windows
 use migration::os::Os;
 use migration::path::{Engine, Hop};
 use migration::policy::Probe;
-use migration::windows::{explain, read_compat_report};
+use migration::windows::read_compat_report;
 use migration::{Finding, MigrationId, Severity};
 use serde_json::Value;
 
@@ -304,8 +304,8 @@ fn a_2012_r2_becomes_a_2016_with_all_that_it_had() {
     assert_eq!(world.setup(), Tool::Succeeded);
     let look = guest::read_look(&world.ok(&world.job().look())).unwrap();
     assert!(look.started && !look.no_return && look.log.iter().any(|line| line.contains("Overall progress: [100%]")));
-    let (code, output) = world.run(&world.job().undo());
-    assert!(code == 1 && output.contains("only the snapshots lead back"), "{output}");
+    let left = guest::read_undone(&world.ok(&world.job().undo())).unwrap();
+    assert!(left[0].contains("only the snapshots lead back"), "{left:?}");
 
     let booted = world.reboot();
     assert_eq!((booted.os_version.as_str(), booted.failed), ("14393", None));
@@ -378,8 +378,9 @@ fn setups_own_scan_names_what_blocks_and_undo_takes_all_back() {
         let findings = judge_windows(&facts, &world.hop);
         assert!(findings.iter().any(|finding| finding.found.contains(value)), "{findings:?}");
         assert_eq!(notable(findings), ids);
-        world.ok(&world.job().undo());
-        world.ok(&world.job().undo());
+        for _ in 0..2 {
+            assert_eq!(guest::read_undone(&world.ok(&world.job().undo())).unwrap(), [""; 0]);
+        }
         world.set(fact, "");
     }
     assert_eq!(world.machine.manifest(&disk).unwrap(), before);
@@ -407,8 +408,7 @@ fn setup_that_fails_says_its_code() {
     world.set("setup_exit", "-1047526898");
     world.set("setup_error", "not enough room for \"the image\"");
     let Tool::Failed(why) = world.setup() else { panic!("Setup failed") };
-    assert!(why.contains("0xC190020E") && why.contains("not enough room"), "{why}");
-    assert!(explain(&why).unwrap().contains("too little free space"));
+    assert!(["0xC190020E", "not enough room", "too little free space"].iter().all(|text| why.contains(text)), "{why}");
     world.ok(&world.job().undo());
     assert!(!guest::read_look(&world.ok(&world.job().look())).unwrap().started);
 }
@@ -421,8 +421,7 @@ fn a_rollback_by_setup_is_told_with_its_place() {
     assert_eq!(world.setup(), Tool::Succeeded);
     let booted = world.reboot();
     let failed = booted.failed.unwrap();
-    assert!(failed.contains("0xC1900101 - 0x2000C"), "{failed}");
-    assert!(explain(&failed).unwrap().contains("at APPLY_IMAGE"));
+    assert!(failed.contains("0xC1900101 - 0x2000C") && failed.contains("at APPLY_IMAGE"), "{failed}");
     assert!(world.verify().contains(&"after.os".to_owned()));
     let evidence = guest::read_evidence(&world.ok(&world.job().evidence())).unwrap();
     assert!(evidence.iter().any(|(name, text)| name.contains("Rollback") && text.contains("oem7.inf")), "{evidence:?}");

@@ -12,8 +12,10 @@ use root::{Root, Userland, all, difference, found, hop, script};
 /// Facts that tell how it is, not that something is wrong.
 const PLAIN: [&str; 2] = ["release", "version"];
 
+/// Something that happened to a guest.
+type Make = fn(&Root);
 /// Which fact, how it comes to be, and what is said of it.
-type Case = (&'static str, fn(&Root), &'static str);
+type Case = (&'static str, Make, &'static str);
 
 const CASES: &[Case] = &[
     ("root_link", |r| r.link("images", "/data/images"), "/images -> /data/images"),
@@ -25,17 +27,35 @@ const CASES: &[Case] = &[
     ("unlisted_mount", |r| r.append("proc/mounts", "/dev/vdc1 /srv ext4 rw 0 0\n"), "/srv of /dev/vdc1"),
     ("fstab_unparsed", |r| r.append("etc/fstab", "/dev/vdz\n"), "line 4"),
     ("fstab_order", |r| r.append("etc/fstab", "/dev/vdd1 /data/ xfs defaults 0 0\n"), "/data after /data"),
-    ("fstab_order", |r| r.write("etc/fstab", "/dev/vdb1 /data xfs defaults 0 0\n/dev/vda1 / xfs defaults 0 0\n"), "/ after /data"),
+    (
+        "fstab_order",
+        |r| r.write("etc/fstab", "/dev/vdb1 /data xfs defaults 0 0\n/dev/vda1 / xfs defaults 0 0\n"),
+        "/ after /data",
+    ),
     ("xfs_option", |r| r.append("etc/fstab", "/dev/vdd1 /d xfs nobarrier,ihashsize=9 0 0\n"), "ihashsize of /d"),
     ("btrfs", |r| r.append("proc/mounts", "pool /b btrfs rw 0 0\n"), "/b"),
     ("read_only", |r| r.append("proc/mounts", "x /mnt xfs ro,relatime 0 0\n"), "/mnt"),
-    ("luks", |r| { r.write("sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS1-x\n"); r.write("sys/class/block/dm-0/dm/name", "secret\n") }, "secret"),
+    (
+        "luks",
+        |r| {
+            r.write("sys/class/block/dm-0/dm/uuid", "CRYPT-LUKS1-x\n");
+            r.write("sys/class/block/dm-0/dm/name", "secret\n")
+        },
+        "secret",
+    ),
     ("early_partition", |r| r.write("sys/class/block/vda1/start", "63\n"), "vda at sector 63"),
     ("nic", |r| r.write("sys/class/net/eth1/device/vendor", "x"), "eth0 eth1 "),
     ("pam_removed", |r| r.write("etc/pam.d/login", "auth required pam_tally2.so\n"), "pam_tally2 in /etc/pam.d/login"),
     ("pam_question", |r| r.write("etc/pam.d/login", "auth optional pam_krb5.so\n"), "pam_krb5 in /etc/pam.d/login"),
     ("tcp_wrappers", |r| r.write("etc/hosts.deny", "sshd: ALL\n"), "/etc/hosts.deny: sshd: ALL"),
-    ("resolv_link", |r| { r.write("run/resolv", "nameserver 1.1.1.1\n"); r.link("etc/resolv.conf", "../run/resolv") }, "../run/resolv"),
+    (
+        "resolv_link",
+        |r| {
+            r.write("run/resolv", "nameserver 1.1.1.1\n");
+            r.link("etc/resolv.conf", "../run/resolv")
+        },
+        "../run/resolv",
+    ),
     ("cluster", |r| r.write("var/lib/pacemaker/cib/cib.xml", "<cib/>"), "pacemaker"),
     ("postgresql", |r| r.write("var/lib/pgsql/data/PG_VERSION", "9.2\n"), "/var/lib/pgsql/data/PG_VERSION says 9.2"),
     ("python2", |r| r.write("usr/local/bin/job", "#!/usr/bin/env python2\n"), "/usr/local/bin/job"),
@@ -46,13 +66,51 @@ const CASES: &[Case] = &[
         "3.10.0-1160.el7.x86_64 runs, 3.10.0-1160.119.1.el7.x86_64 is installed",
     ),
     ("old_kernel", |r| r.packages("kernel 3.10.0-957.el7 x86_64\n"), "3.10.0-957.el7.x86_64"),
-    ("custom_kernel", |r| { r.write("stub/uname", "6.1.0-mine\n"); r.write("lib/modules/6.1.0-mine/x", "") }, "6.1.0-mine"),
-    ("efi_tool", |r| { r.write("sys/firmware/efi/x", ""); r.append("proc/mounts", "/dev/vda2 /boot/efi vfat rw 0 0\n"); r.append("etc/fstab", "/dev/vda2 /boot/efi vfat rw 0 0\n") }, "efibootmgr"),
-    ("efi_mount", |r| { r.write("sys/firmware/efi/x", ""); r.stub("efibootmgr", ":") }, "/boot/efi"),
-    ("secure_boot", |r| { r.write("sys/firmware/efi/efivars/SecureBoot-8be4", "\u{6}\0\0\0\u{1}"); r.stub("efibootmgr", ":"); r.append("proc/mounts", "x /boot/efi vfat rw 0 0\n") }, "enabled"),
-    ("secure_boot", |r| r.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n"), "lockdown integrity"),
+    (
+        "custom_kernel",
+        |r| {
+            r.write("stub/uname", "6.1.0-mine\n");
+            r.write("lib/modules/6.1.0-mine/x", "")
+        },
+        "6.1.0-mine",
+    ),
+    (
+        "efi_tool",
+        |r| {
+            r.write("sys/firmware/efi/x", "");
+            r.append("proc/mounts", "/dev/vda2 /boot/efi vfat rw 0 0\n");
+            r.append("etc/fstab", "/dev/vda2 /boot/efi vfat rw 0 0\n")
+        },
+        "efibootmgr",
+    ),
+    (
+        "efi_mount",
+        |r| {
+            r.write("sys/firmware/efi/x", "");
+            r.stub("efibootmgr", ":")
+        },
+        "/boot/efi",
+    ),
+    (
+        "secure_boot",
+        |r| {
+            r.write("sys/firmware/efi/efivars/SecureBoot-8be4", "\u{6}\0\0\0\u{1}");
+            r.stub("efibootmgr", ":");
+            r.append("proc/mounts", "x /boot/efi vfat rw 0 0\n")
+        },
+        "enabled",
+    ),
+    (
+        "secure_boot",
+        |r| r.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n"),
+        "lockdown integrity",
+    ),
     ("grub_legacy", |r| r.packages("grub 0.97-99.el6 x86_64\n"), "grub-0.97-99.el6"),
-    ("removed_driver", |r| r.append("proc/modules", "pata_acpi 13053 0 - Live 0x0\nvirtio_blk 1 0 - Live 0x0\n"), "pata_acpi"),
+    (
+        "removed_driver",
+        |r| r.append("proc/modules", "pata_acpi 13053 0 - Live 0x0\nvirtio_blk 1 0 - Live 0x0\n"),
+        "pata_acpi",
+    ),
     ("removed_driver", |r| r.append("proc/modules", "floppy 73520 0 - Live 0x0\n"), "floppy"),
     ("security_agent", |r| r.append("proc/modules", "AliSecGuard 1 0 - Live 0x0 (OE)\n"), "AliSecGuard"),
     ("nvidia", |r| r.append("proc/modules", "nvidia 1 0 - Live 0x0 (POE)\n"), "nvidia"),
@@ -66,20 +124,28 @@ const CASES: &[Case] = &[
     ("ntp", |r| r.packages("ntp 4.2.6p5-29.el7 x86_64\n"), "ntp-4.2.6p5-29.el7"),
     (
         "root_login",
-        |r| { r.write("etc/ssh/sshd_config", "Port 22\nMatch User x\n  PermitRootLogin no\n"); r.write("stub/verify", "S.5....T.  c /etc/ssh/sshd_config\n") },
+        |r| {
+            r.write("etc/ssh/sshd_config", "Port 22\nMatch User x\n  PermitRootLogin no\n");
+            r.write("stub/verify", "S.5....T.  c /etc/ssh/sshd_config\n")
+        },
         "sshd_config was changed and does not say PermitRootLogin",
     ),
 ];
 
 /// Cases that the script must not take for the fact.
-const NEAR: &[(&str, fn(&Root))] = &[
+const NEAR: &[(&str, Make)] = &[
     ("root_link", |r| r.link("images", "data/images")),
     ("nic", |r| r.write("sys/class/net/docker0/address", "x")),
-    ("nic", |r| { std::fs::rename(r.root.join("sys/class/net/eth0"), r.root.join("sys/class/net/ens5")).unwrap(); r.write("sys/class/net/ens6/device/v", "x") }),
+    ("nic", |r| {
+        std::fs::rename(r.root.join("sys/class/net/eth0"), r.root.join("sys/class/net/ens5")).unwrap();
+        r.write("sys/class/net/ens6/device/v", "x")
+    }),
     ("early_partition", |r| r.write("sys/class/block/vdb1/start", "63\n")),
     ("root_login", |r| r.write("etc/ssh/sshd_config", "Port 22\n")),
     ("custom_kernel", |r| r.write("stub/uname", "6.1.0-of-another-machine\n")),
-    ("fstab_order", |r| r.append("etc/fstab", "/dev/vdd1 /data2 xfs defaults 0 0\nx none swap sw 0 0\nx none swap sw 0 0\n")),
+    ("fstab_order", |r| {
+        r.append("etc/fstab", "/dev/vdd1 /data2 xfs defaults 0 0\nx none swap sw 0 0\nx none swap sw 0 0\n")
+    }),
     ("xfs_option", |r| r.append("etc/fstab", "/dev/vdd1 /d ext4 nobarrier 0 0\n")),
     ("pam_removed", |r| r.write("etc/pam.d/login", "auth required pam_tally.so\n")),
     ("removed_driver", |r| r.append("proc/modules", "ata_piix 1 0 - Live 0x0\n")),
@@ -147,9 +213,12 @@ fn a_healthy_guest_tells_what_it_is() {
 
 #[test]
 fn a_package_manager_that_is_not_well_says_why() {
-    let broken: [(fn(&Root), &str); 3] = [
+    let broken: [(Make, &str); 3] = [
         (|r| r.packages("zlib 1.2.8-1.el7 x86_64\n"), "zlib.x86_64 is installed twice"),
-        (|r| r.write("stub/dependencies", "Unsatisfied dependencies for acme-1: libx\n"), "Unsatisfied dependencies for acme-1: libx"),
+        (
+            |r| r.write("stub/dependencies", "Unsatisfied dependencies for acme-1: libx\n"),
+            "Unsatisfied dependencies for acme-1: libx",
+        ),
         (|r| r.stub("yum", "echo 'No module named yum' >&2; exit 1"), "yum does not start: No module named yum"),
     ];
     for (make, said) in broken {

@@ -5,9 +5,8 @@
 mod root;
 
 use guest::Finished;
-use migration::path::Engine;
 use migration::{MigrationId, Remediation};
-use root::{Root, hop, script};
+use root::{Root, hop_7, script};
 
 /// A guest whose person has settings of every kind, prepared, and "migrated" to release 8.
 fn migrated(change: impl FnOnce(&Root)) -> Root {
@@ -26,7 +25,7 @@ fn migrated(change: impl FnOnce(&Root)) -> Root {
     root.packages("zlib 1.2.7-21.el7 i686\nkernel 3.10.0-957.el7 x86_64\n");
     root.write("boot/vmlinuz-3.10.0-957.el7.x86_64", "old");
     root.write("etc/selinux/config", "# x\nSELINUX=enforcing\nSELINUXTYPE=targeted\n");
-    let script = script(&hop(Engine::DistroSync), |job| {
+    let script = script(&hop_7(), |job| {
         job.prepare(&[
             Remediation::RemoveI686,
             Remediation::PermitRootLogin,
@@ -37,7 +36,7 @@ fn migrated(change: impl FnOnce(&Root)) -> Root {
             Remediation::RegularResolvConf,
         ])
     });
-    let answer = root.run(&script.replace("FROM=8", "FROM=7")).unwrap();
+    let answer = root.run(&script).unwrap();
     assert_eq!(root::all(&answer, "applied").len(), 7, "{answer:?}");
     // What `start` notes, and what a migration does.
     let dir = format!("var/lib/osferry/{}-0", MigrationId::from_bytes([7; 10]));
@@ -60,8 +59,7 @@ fn migrated(change: impl FnOnce(&Root)) -> Root {
 }
 
 fn finish(root: &Root) -> Finished {
-    let text = script(&hop(Engine::DistroSync), |job| job.finish()).replace("FROM=8", "FROM=7");
-    let answer = root.run(&text).unwrap();
+    let answer = root.run(&script(&hop_7(), |job| job.finish())).unwrap();
     guest::read_finished(&answer.iter().map(|(k, v)| format!("osf\t{k}\t{v}\n")).collect::<String>()).unwrap()
 }
 

@@ -5,13 +5,13 @@
 mod root;
 
 use migration::Remediation;
-use migration::path::Engine;
-use root::{Root, all, difference, hop, script};
+use root::{Root, all, difference, hop_7, script};
 
 /// A remediation, a guest that needs it, and what it leads to.
 type Case = (Remediation, fn(&Root), fn(&Root) -> bool);
 
-const FSTAB: &str = "/dev/vda1 / xfs defaults 0 0\nnas:/a /nas nfs4 defaults,_netdev 0 0\n  //nas/b /nas/in\\040side cifs guest 0 0\n";
+const FSTAB: &str =
+    "/dev/vda1 / xfs defaults 0 0\nnas:/a /nas nfs4 defaults,_netdev 0 0\n  //nas/b /nas/in\\040side cifs guest 0 0\n";
 
 const CASES: &[Case] = &[
     (
@@ -41,7 +41,8 @@ const CASES: &[Case] = &[
             r.append("proc/mounts", "/dev/vda2 /boot xfs rw 0 0\n");
             r.packages("kernel 3.10.0-957.el7 x86_64\nkernel 3.10.0-1160.119.1.el7 x86_64\n");
             for version in ["3.10.0-957", "3.10.0-1160", "3.10.0-1160.119.1", "3.10.0-9570"] {
-                for file in ["vmlinuz-V", "initramfs-V.img", "initramfs-Vkdump.img", ".vmlinuz-V.hmac", "symvers-V.gz"] {
+                for file in ["vmlinuz-V", "initramfs-V.img", "initramfs-Vkdump.img", ".vmlinuz-V.hmac", "symvers-V.gz"]
+                {
                     r.write(&format!("boot/{}", file.replace('V', &format!("{version}.el7.x86_64"))), version);
                 }
             }
@@ -106,11 +107,7 @@ const CASES: &[Case] = &[
         |r| r.write("etc/yum.conf", "[main]\nplugins = 0\nkeepcache=0\n"),
         |r| r.read("etc/yum.conf").lines().any(|line| line == "plugins=1"),
     ),
-    (
-        Remediation::InstallEfibootmgr,
-        |_| {},
-        |r| r.read("var/lib/rpm/packages").contains("efibootmgr 1-1"),
-    ),
+    (Remediation::InstallEfibootmgr, |_| {}, |r| r.read("var/lib/rpm/packages").contains("efibootmgr 1-1")),
     (
         Remediation::AnswerLeapp,
         |r| {
@@ -122,16 +119,11 @@ const CASES: &[Case] = &[
 ];
 
 fn prepare(remediations: &[Remediation]) -> String {
-    script(&hop(Engine::DistroSync), |job| job.prepare(remediations))
-}
-
-/// As on CentOS 7, and with no tool to install: what is prepared is the remediations alone.
-fn prepare_7(remediations: &[Remediation]) -> String {
-    prepare(remediations).replace("FROM=8", "FROM=7")
+    script(&hop_7(), |job| job.prepare(remediations))
 }
 
 fn undo() -> String {
-    script(&hop(Engine::DistroSync), |job| job.undo())
+    script(&hop_7(), |job| job.undo())
 }
 
 fn all_at_once() -> Root {
@@ -153,13 +145,13 @@ fn each_is_applied_once_and_taken_back_to_the_byte() {
         let root = Root::healthy();
         make(&root);
         let before = root.manifest();
-        let answer = root.run(&prepare_7(&[*remediation])).unwrap();
+        let answer = root.run(&prepare(&[*remediation])).unwrap();
         assert_eq!(all(&answer, "applied"), [remediation.name()], "{answer:?}");
         assert_eq!(all(&answer, "problem"), [""; 0]);
         assert!(is_mended(&root), "{remediation:?}: {:#?}", difference(&before, &root.manifest()));
 
         let once = root.manifest();
-        let answer = root.run(&prepare_7(&[*remediation])).unwrap();
+        let answer = root.run(&prepare(&[*remediation])).unwrap();
         assert_eq!(all(&answer, "applied"), [remediation.name()], "{answer:?}");
         // leapp appends its answers again in this stand-in.
         if *remediation != Remediation::AnswerLeapp {
@@ -187,7 +179,7 @@ fn cut_off_anywhere_it_can_be_taken_back() {
 fn cut_off_from(first: usize) {
     let names: Vec<Remediation> =
         Remediation::ALL.iter().copied().filter(|one| *one != Remediation::AnswerLeapp).collect();
-    let (prepare, undo) = (prepare_7(&names), undo());
+    let (prepare, undo) = (prepare(&names), undo());
     let mut points = 0;
     for number in (first..).step_by(4) {
         let root = all_at_once();
@@ -212,14 +204,15 @@ fn cut_off_from(first: usize) {
 
 #[test]
 fn an_interrupted_prepare_goes_on_where_it_was() {
-    let names: Vec<Remediation> = Remediation::ALL.iter().copied().filter(|one| *one != Remediation::AnswerLeapp).collect();
+    let names: Vec<Remediation> =
+        Remediation::ALL.iter().copied().filter(|one| *one != Remediation::AnswerLeapp).collect();
     for number in [3, 17, 40, 71] {
         let root = all_at_once();
         let before = root.manifest();
         root.cut_off_at(number);
-        assert!(root.run(&prepare_7(&names)).is_none(), "{number} is beyond its end");
+        assert!(root.run(&prepare(&names)).is_none(), "{number} is beyond its end");
         root.let_run();
-        let answer = root.run(&prepare_7(&names)).unwrap();
+        let answer = root.run(&prepare(&names)).unwrap();
         assert_eq!(all(&answer, "applied").len(), names.len(), "{answer:?}");
         let answer = root.run(&undo()).unwrap();
         assert_eq!(all(&answer, "undone"), ["yes"], "{answer:?}");
@@ -235,7 +228,7 @@ fn what_could_not_be_put_back_is_not_removed() {
     // What cannot be reached is asked for again, after a pause.
     root.stub("sleep", ":");
     let before = root.read("var/lib/rpm/packages");
-    let answer = root.run(&prepare_7(&[Remediation::RemoveI686])).unwrap();
+    let answer = root.run(&prepare(&[Remediation::RemoveI686])).unwrap();
     assert_eq!(all(&answer, "applied"), [""; 0]);
     assert!(all(&answer, "problem")[0].contains("could not be put back: Curl error (6)"), "{answer:?}");
     assert_eq!(root.read("var/lib/rpm/packages"), before);
@@ -249,7 +242,7 @@ fn what_does_not_work_is_told_and_the_rest_goes_on() {
     root.write("proc/mounts", &root.read("proc/mounts").replace("/dev/vda2 /boot xfs rw 0 0\n", ""));
     let before = root.manifest();
     let asked = [Remediation::CleanBoot, Remediation::UnmountNetworkFileSystems, Remediation::RelativeRootLinks];
-    let answer = root.run(&prepare_7(&asked)).unwrap();
+    let answer = root.run(&prepare(&asked)).unwrap();
     assert_eq!(all(&answer, "applied"), ["relative-root-links"]);
     let problems = all(&answer, "problem");
     assert!(problems[0].starts_with("clean-boot: /boot has no space of its own"), "{problems:?}");
@@ -265,7 +258,7 @@ fn what_does_not_work_is_told_and_the_rest_goes_on() {
 fn what_a_person_changed_meanwhile_stays() {
     let root = Root::healthy();
     (CASES[4].1)(&root);
-    root.run(&prepare_7(&[Remediation::UnmountNetworkFileSystems])).unwrap();
+    root.run(&prepare(&[Remediation::UnmountNetworkFileSystems])).unwrap();
     root.append("etc/fstab", "/dev/vdx1 /new xfs defaults 0 0\n");
     assert_eq!(all(&root.run(&undo()).unwrap(), "undone"), ["yes"]);
     assert_eq!(root.read("etc/fstab"), format!("{FSTAB}/dev/vdx1 /new xfs defaults 0 0\n"));
@@ -276,7 +269,7 @@ fn what_cannot_be_taken_back_is_told_until_it_can() {
     let root = Root::healthy();
     (CASES[4].1)(&root);
     let before = root.manifest();
-    root.run(&prepare_7(&[Remediation::UnmountNetworkFileSystems])).unwrap();
+    root.run(&prepare(&[Remediation::UnmountNetworkFileSystems])).unwrap();
     root.cut_off_at(10_000);
     root.stub("mount", "exit 32");
     let answer = root.run(&undo()).unwrap();
@@ -292,12 +285,12 @@ fn what_cannot_be_taken_back_is_told_until_it_can() {
 fn after_the_point_of_no_return_nothing_is_touched() {
     let root = Root::healthy();
     (CASES[1].1)(&root);
-    root.run(&prepare_7(&[Remediation::PermitRootLogin])).unwrap();
+    root.run(&prepare(&[Remediation::PermitRootLogin])).unwrap();
     let id = migration::MigrationId::from_bytes([7; 10]);
     root.write(&format!("var/lib/osferry/{id}-0/no_return"), "");
     let before = root.manifest();
     let answer = root.run(&undo()).unwrap();
     assert_eq!(all(&answer, "left").len(), 1, "{answer:?}");
-    assert_eq!(all(&root.run(&prepare_7(&[Remediation::CleanBoot])).unwrap(), "problem").len(), 1);
+    assert_eq!(all(&root.run(&prepare(&[Remediation::CleanBoot])).unwrap(), "problem").len(), 1);
     assert_eq!(difference(&before, &root.manifest()), [""; 0]);
 }

@@ -125,8 +125,10 @@ pub enum Effect {
     Request(Stage),
     /// A line of history.
     Note(Step),
-    /// Let go of the instance: another migration of it may begin.
-    Release,
+    /// Events of this instance are this migration's too: a drill's clone.
+    Hold(String),
+    /// Let go of an instance: another migration of it may begin.
+    Release(String),
     /// Tell whoever listens.
     Announce(Notice),
 }
@@ -306,6 +308,7 @@ impl Next {
 
     fn cloned(&mut self, instance_id: String) {
         let what = format!("the clone {instance_id} runs");
+        self.effects.push(Effect::Hold(instance_id.clone()));
         self.record.clone = Some(DrillClone { instance_id });
         self.enter(Stage::Assess, &what);
     }
@@ -386,7 +389,8 @@ impl Next {
 
     fn cleaned(&mut self) {
         let passed = self.record.ending == Some(Outcome::DrillPassed);
-        if self.record.clone.is_some() {
+        if let Some(clone) = self.record.clone.clone() {
+            self.effects.push(Effect::Release(clone.instance_id));
             let report = DrillReport {
                 passed,
                 at: self.now,
@@ -573,7 +577,7 @@ impl Next {
         self.record.progress = None;
         self.record.note.clear();
         self.record.memo = Memo::default();
-        self.effects.push(Effect::Release);
+        self.effects.push(Effect::Release(self.record.instance_id.clone()));
         self.effects.push(Effect::Announce(Notice::Ended(outcome)));
     }
 

@@ -47,11 +47,6 @@ impl Engine {
         }
     }
 
-    /// Whether the tool reboots by itself when it is ready.
-    pub fn reboots_itself(self) -> bool {
-        self == Self::WindowsSetup
-    }
-
     /// How long the guest may be silent after the reboot, milliseconds. leapp: 20 min to 2 h are told for all
     /// of it (Azure, "RHEL in-place upgrade"), Windows Setup: several reboots within 2 to 4 h in practice; the
     /// others boot as always, on a machine that may check its file systems first.

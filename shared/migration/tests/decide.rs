@@ -439,3 +439,18 @@ fn what_a_person_did_stands_in_the_history() {
     let actors: Vec<String> = decision.effects.iter().filter_map(actor).collect();
     assert_eq!(actors, ["li"]);
 }
+
+#[test]
+fn events_of_a_clone_lead_to_its_drill_as_long_as_there_is_one() {
+    let mut record = record();
+    record.policy.mode = migration::policy::Mode::Drill;
+    record.state = State::In(Stage::Clone);
+    let cloned = decide(&record, Event::Cloned { instance_id: "i-2".into() }, 1);
+    assert!(cloned.effects.contains(&Effect::Hold("i-2".into())));
+    let mut ending = cloned.record;
+    (ending.state, ending.ending) = (State::In(Stage::Cleanup), Some(Outcome::DrillPassed));
+    let over = decide(&ending, Event::Cleaned, 2).effects;
+    for instance in ["i-1", "i-2"] {
+        assert!(over.contains(&Effect::Release(instance.into())), "{instance}");
+    }
+}

@@ -13,7 +13,7 @@ use migration::findings::{
 };
 use migration::os::{Family, Os, System};
 use migration::path::{Engine, Grants, Hop, route};
-use migration::policy::Policy;
+use migration::policy::{Mode, Policy};
 use migration::windows::{Issue, IssueKind, SETUP_RESULTS};
 
 fn page(name: &str) -> String {
@@ -60,6 +60,8 @@ fn cloud_findings() -> Vec<migration::Finding> {
     findings.extend(judge(&bad, &way(Os::new(Family::WindowsServer, 2016))));
     findings.extend(judge(&CloudFacts::default(), &[]));
     findings.extend(judge(&refused, &[]));
+    let drill = Policy { mode: Mode::Drill, ..Policy::default() };
+    findings.extend(judge_cloud(&bad, &[], &drill, &Grants::default(), 0));
     findings
 }
 

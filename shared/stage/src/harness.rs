@@ -351,7 +351,8 @@ pub(crate) fn outgoing<C, R, B>(
                 step.request_id = request_id.to_owned();
                 outbox.push(Outgoing::Step(step));
             }
-            Effect::Release => outbox.push(Outgoing::Release { instance_id: record.instance_id.clone() }),
+            Effect::Hold(instance_id) => outbox.push(Outgoing::Hold { instance_id }),
+            Effect::Release(instance_id) => outbox.push(Outgoing::Release { instance_id }),
             Effect::Announce(notice) => {
                 outbox.extend(remembered(record, notice, &id));
                 outbox.push(stored_event(&bus::notice(event_bus, id, record, notice, now)));
@@ -404,6 +405,8 @@ pub async fn publish<C, R: Records, B: Bus>(
     for item in outbox {
         match item {
             Outgoing::Step(step) => steps.push(step.clone()),
+            // A clone is nobody else's: should the lock be there, it is this migration's from the last time.
+            Outgoing::Hold { instance_id } => drop(env.records.lock(instance_id, id).await?),
             Outgoing::Release { instance_id } => env.records.unlock(instance_id, id).await?,
             Outgoing::Member(member) => env.records.put_member(member).await?,
             Outgoing::Took { path, occasion, took } => env.records.put_timing(path, occasion, *took).await?,

@@ -43,7 +43,12 @@ pub enum Outgoing {
     Event(Value),
     /// A line of history.
     Step(Step),
-    /// The instance's lock goes.
+    /// An instance's lock is taken: its events lead to this migration.
+    Hold {
+        /// `i-…`
+        instance_id: String,
+    },
+    /// An instance's lock goes.
     Release {
         /// `i-…`
         instance_id: String,

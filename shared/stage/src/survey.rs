@@ -99,6 +99,7 @@ pub async fn facts<C: Cloud>(
             .flat_map(|(version, languages)| languages.keys().map(move |language| format!("{version} {language}")))
             .collect(),
         snapshot_price: options.snapshot_price.clone(),
+        drill_network: options.drill_vswitch.is_some() && options.drill_security_group.is_some(),
     })
 }
 

@@ -204,7 +204,7 @@ impl Ecs {
     }
 
     /// What the machine must copy for a group, and who must stand still meanwhile.
-    pub(super) fn group_copies(&self, id: &str) -> Result<(Vec<(String, String)>, Option<String>), ServiceError> {
+    pub(super) fn group_copies(&self, id: &str) -> Result<Copies, ServiceError> {
         let Some(group) = self.db.get::<SnapshotGroup>(id)? else { return Ok((Vec::new(), None)) };
         let mut copies = Vec::new();
         for id in &group.snapshots {
@@ -215,6 +215,9 @@ impl Ecs {
         Ok((copies, instance))
     }
 }
+
+/// Snapshots with their disks, and the running instance that these belong to.
+type Copies = (Vec<(String, String)>, Option<String>);
 
 /// 2 to 128 letters, digits and `.`, `_`, `-`, `:`.
 fn is_group_name(name: &str) -> bool {

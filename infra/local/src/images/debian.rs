@@ -20,7 +20,7 @@ const SHOP_RC_LOCAL: &str = include_str!("files/debian-shop-rc.local");
 /// Shows the shop on 127.0.0.1:8080.
 const SHOP_NGINX: &str = "server {\n\tlisten 127.0.0.1:8080;\n\troot /srv/shop;\n}\n";
 /// Rows of the shop's database at its first boot.
-const SHOP_SQL: &str = "CREATE DATABASE shop;\n\
+const SHOP_SQL: &str = "CREATE DATABASE shop;\nUSE shop;\n\
     CREATE TABLE shop.orders (id INT PRIMARY KEY, total INT NOT NULL) ENGINE=InnoDB;\n\
     INSERT INTO shop.orders SELECT seq, seq * 37 % 911 FROM seq_1_to_1000;\n";
 

@@ -74,7 +74,7 @@ pub fn read_watch(output: &str) -> Result<Tool, OutputError> {
     let answer = Answer::read(output)?;
     let state = answer.state()?;
     Ok(match state {
-        Some(state) if state.error_code != 0 => Tool::Failed(state.error_msg),
+        Some(state) if state.error_code != 0 => Tool::Failed(explained(state.error_msg)),
         Some(state) if state.progress >= 100 => Tool::Succeeded,
         _ if answer.yes("died") => Tool::Died,
         Some(state) => {
@@ -85,6 +85,14 @@ pub fn read_watch(output: &str) -> Result<Tool, OutputError> {
         }
         None => Tool::Running { progress: 0, phase: "starting".into() },
     })
+}
+
+/// With what is known of a result of Windows Setup that the text names.
+fn explained(text: String) -> String {
+    match migration::windows::explain(&text) {
+        Some(what) => format!("{text} ({what})"),
+        None => text,
+    }
 }
 
 /// What the tool itself tells, `percent phase`, counts when it is further.
@@ -108,7 +116,7 @@ pub fn read_booted(output: &str) -> Result<Booted, OutputError> {
         kernel: answer.text("kernel"),
         kernel_default: answer.text("kernel_default"),
         finishing: some("finishing"),
-        failed: some("failed"),
+        failed: some("failed").map(explained),
     })
 }
 

@@ -54,7 +54,9 @@ check_files() {
     case "$(echo "$nics" | wc -l) $nics" in 1\ *) ;; *eth[0-9]*) echo "nic $(echo "$nics" | tr '\n' ' ')" ;; esac
     grep -l -w -E 'pam_tally2(\.so)?' "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_removed pam_tally2 in |"
     for module in pam_pkcs11 pam_krb5; do
-        grep -l -E "^[^#]*$module" "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_question $module in |"
+        # What was answered is no question.
+        grep -q -F "[remove_${module}_module_check]" "$R/var/log/leapp/answerfile.userchoices" 2>/dev/null ||
+            grep -l -E "^[^#]*$module" "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_question $module in |"
     done
     list_file "$R/etc/hosts.allow" "$R/etc/hosts.deny" | grep -v -E ': *(#|$)' | prefix tcp_wrappers
     [ ! -h "$R/etc/resolv.conf" ] || echo "resolv_link $(readlink "$R/etc/resolv.conf")"

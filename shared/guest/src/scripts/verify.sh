@@ -56,6 +56,8 @@ if rpm_based && [ "$FROM" != "$TO" ]; then
     say leftovers "$(rpm -qa --qf '%{NAME} %{RELEASE}\n' | grep -v '^kernel' | grep -c -E "\.el$FROM([._]|\$)")"
 fi
 list_packages >"$WORK/packages"
-missing packages | head -n 60 | say_lines package_lost
+# Without the tool, which `finish` has removed.
+sed 's/\.[^.]*$//' "$DIR/undo/packages" 2>/dev/null >"$WORK/tools"
+missing packages | grep -v -x -F -f "$WORK/tools" | head -n 60 | say_lines package_lost
 say packages_new "$(grep -c -v -x -F -f "$DIR/before/packages" "$WORK/packages")"
 say done yes

@@ -218,7 +218,7 @@ mod tests {
         fn what_was_escaped_is_read_again(text in "\\PC*") {
             let mut escaped = String::new();
             for (at, c) in text.char_indices() {
-                let next = text[at + c.len_utf8()..].as_bytes();
+                let next = &text.as_bytes()[at + c.len_utf8()..];
                 let looks_escaped = c == '\\' && next.first() == Some(&b'u') && next.len() >= 5 && next[1..5].iter().all(u8::is_ascii_hexdigit);
                 if (' '..='~').contains(&c) && !looks_escaped {
                     escaped.push(c);

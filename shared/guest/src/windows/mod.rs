@@ -79,7 +79,7 @@ pub(crate) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         Script::Look => [&head("look").end(), COMMON, INVENTORY, include_str!("scripts/look.ps1")].concat(),
         Script::Evidence => plain("evidence", include_str!("scripts/evidence.ps1")),
         Script::File { path, part } => {
-            let head = head("file").set("FILE", path).set("PART", &part.to_string()).end();
+            let head = head("file").set("SOURCE", path).set("PART", &part.to_string()).end();
             [&head, COMMON, include_str!("scripts/file.ps1")].concat()
         }
     }

@@ -17,9 +17,9 @@ use migration::path::{Engine, Hop};
 
 /// What a script may count on in a guest, besides its package manager.
 const TOOLS: [&str; 42] = [
-    "awk", "basename", "cat", "chmod", "cksum", "cmp", "comm", "cp", "cut", "date", "dirname", "env", "expr", "find", "grep",
-    "head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "od", "readlink", "rm", "rmdir", "sed", "sh", "sleep", "sort", "stat",
-    "sync", "tail", "test", "timeout", "touch", "tr", "true", "uniq", "wc", "xargs", "kill",
+    "awk", "basename", "cat", "chmod", "cksum", "cmp", "comm", "cp", "cut", "date", "dirname", "env", "expr", "find",
+    "grep", "head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "od", "readlink", "rm", "rmdir", "sed", "sh", "sleep",
+    "sort", "stat", "sync", "tail", "test", "timeout", "touch", "tr", "true", "uniq", "wc", "xargs", "kill",
 ];
 
 /// `rpm` on a list of `name version architecture` in `$R/var/lib/rpm/packages`.
@@ -132,6 +132,11 @@ pub fn hop(engine: Engine) -> Hop {
     Hop { from: Os::new(from.0, from.1), to: Os::new(to.0, to.1), engine }
 }
 
+/// From CentOS 7, by an engine that brings no tool: what is prepared is the remediations alone.
+pub fn hop_7() -> Hop {
+    Hop { from: Os::new(Family::CentOs, 7), to: Os::new(Family::AlibabaCloudLinux, 2), engine: Engine::DistroSync }
+}
+
 /// A script of a migration's only hop.
 pub fn script(hop: &Hop, make: impl FnOnce(&Job<'_>) -> String) -> String {
     let id = MigrationId::from_bytes([7; 10]);
@@ -167,7 +172,10 @@ impl Root {
         this.write("etc/fstab", "# comment\n/dev/vda1 / xfs defaults 0 0\n/dev/vdb1 /data ext4 defaults,nofail 0 2\n");
         this.write("etc/ssh/sshd_config", "Port 22\nPermitRootLogin yes\nMatch User x\n  X11Forwarding no\n");
         this.write("etc/yum.conf", "[main]\nplugins=1\nkeepcache=0\n");
-        this.write("etc/yum.repos.d/CentOS-Base.repo", "[base]\nbaseurl=http://m/centos/7/\n[updates]\nbaseurl=http://m/u/\n");
+        this.write(
+            "etc/yum.repos.d/CentOS-Base.repo",
+            "[base]\nbaseurl=http://m/centos/7/\n[updates]\nbaseurl=http://m/u/\n",
+        );
         this.write("etc/resolv.conf", "nameserver 100.100.2.136\n");
         this.write("etc/pam.d/sshd", "auth required pam_unix.so\n# pam_krb5.so was here\n");
         this.write("etc/hosts.allow", "# nothing\n\n");
@@ -321,7 +329,10 @@ impl Root {
 }
 
 /// What differs between two manifests.
-pub fn difference(before: &BTreeMap<PathBuf, (u32, Vec<u8>)>, after: &BTreeMap<PathBuf, (u32, Vec<u8>)>) -> Vec<String> {
+pub fn difference(
+    before: &BTreeMap<PathBuf, (u32, Vec<u8>)>,
+    after: &BTreeMap<PathBuf, (u32, Vec<u8>)>,
+) -> Vec<String> {
     let show = |entry: Option<&(u32, Vec<u8>)>| {
         entry.map_or("nothing".to_owned(), |(mode, content)| format!("{mode:o} {:?}", String::from_utf8_lossy(content)))
     };

@@ -164,7 +164,7 @@ leapp_finish() {
     done
     # The tool, and what is left of the old vendor's packages and is needed by nothing. Others' packages stay.
     running=$(uname -r)
-    rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\t%{VENDOR}\n' | awk -F '\t' -v dist="\\.el$FROM[._]" '
+    rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\t%{VENDOR}\n' | awk -F '\t' -v dist="\\.el${FROM}[._]" '
         $1 ~ /^(leapp|python[23]?-leapp|elevate-release|snactor)/ || ($1 ~ dist && $2 ~ /^(CentOS|Red Hat|Alibaba|AlmaLinux)/) { print $1 }
     ' | grep -v -F -e "$running" >"$WORK/left"
     rpm -e $(cat "$WORK/left") >/dev/null 2>&1 ||

@@ -1,8 +1,8 @@
-# Part $PART (from 0) of the file $FILE, packed: 15,000 bytes of it, as Base64.
-if (-not (Test-Path -LiteralPath $FILE)) { Say 'missing' $FILE; Say 'done' 'yes'; exit 0 }
+# Part $PART (from 0) of the file $SOURCE, packed: 15,000 bytes of it, as Base64.
+if (-not (Test-Path -LiteralPath $SOURCE)) { Say 'missing' $SOURCE; Say 'done' 'yes'; exit 0 }
 $packed = New-Object IO.MemoryStream
 $gzip = New-Object IO.Compression.GZipStream $packed, ([IO.Compression.CompressionMode]::Compress), $true
-$stream = [IO.File]::Open($FILE, 'Open', 'Read', 'ReadWrite, Delete')
+$stream = [IO.File]::Open($SOURCE, 'Open', 'Read', 'ReadWrite, Delete')
 try {
     $buffer = New-Object byte[] 65536
     while (($count = $stream.Read($buffer, 0, $buffer.Length)) -gt 0) { $gzip.Write($buffer, 0, $count) }

@@ -3,8 +3,8 @@
 # Services that run whenever the system does: not those that Windows starts late or on occasion.
 function Services {
     Get-WmiObject Win32_Service -Filter "State='Running' and StartMode='Auto'" | Where-Object {
-        $key = 'HKLM:\SYSTEM\CurrentControlSet\Services\' + $_.Name
-        $_.Name -notmatch '_[0-9a-f]{4,}$' -and -not (Test-Path "$key\TriggerInfo") -and (Reg $key 'DelayedAutostart') -ne 1
+        $at = 'HKLM:\SYSTEM\CurrentControlSet\Services\' + $_.Name
+        $_.Name -notmatch '_[0-9a-f]{4,}$' -and -not (Test-Path "$at\TriggerInfo") -and (Reg $at 'DelayedAutostart') -ne 1
     } | ForEach-Object { $_.Name } | Sort-Object -Unique
 }
 # Ports that are listened on, below those that Windows gives to anybody, with the program. A listener's other end

@@ -4,6 +4,9 @@
 if ((Test-Path -LiteralPath $BT) -and -not (Test-Path "$DIR\scan")) { [IO.File]::WriteAllText("$DIR\had_bt", 'yes') }
 
 function Diskpart([string[]]$lines) { [void]($lines | & diskpart.exe) }
+function FindDisk {
+    @(Get-WmiObject Win32_DiskDrive | Where-Object { $_.SerialNumber -and $_.SerialNumber.Trim() -eq $MEDIA }) | Select-Object -First 1
+}
 function LettersOf($disk) {
     foreach ($partition in @($disk.GetRelated('Win32_DiskPartition'))) {
         foreach ($drive in @($partition.GetRelated('Win32_LogicalDisk'))) { $drive.DeviceID }
@@ -16,7 +19,13 @@ function HasMedia($letter) {
 
 $letters = @()
 if ($MEDIA) {
-    $disk = @(Get-WmiObject Win32_DiskDrive | Where-Object { $_.SerialNumber -and $_.SerialNumber.Trim() -eq $MEDIA }) | Select-Object -First 1
+    # It was attached a moment ago.
+    $disk = FindDisk
+    for ($try = 0; $try -lt 15 -and -not $disk; $try++) {
+        Diskpart 'rescan'
+        Start-Sleep -Seconds 2
+        $disk = FindDisk
+    }
     if ($disk) {
         $number = $disk.Index
         [IO.File]::WriteAllText("$DIR\media_disk", [string]$number)

@@ -10,7 +10,7 @@ pub use plan::media_version;
 use crate::check::Finding;
 use crate::os::System;
 use crate::path::{Grants, Hop, route};
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 use crate::record::Millis;
 
 /// What the cloud tells of an instance.
@@ -51,6 +51,8 @@ pub struct CloudFacts {
     pub media: Vec<String>,
     /// What a GiB of snapshots costs for a month, in the account's currency, if the operator says so.
     pub snapshot_price: Option<String>,
+    /// Whether an isolated network for drills is configured.
+    pub drill_network: bool,
 }
 
 /// What the cloud tells of a disk.
@@ -96,6 +98,13 @@ pub fn judge_cloud(facts: &CloudFacts, hops: &[Hop], policy: &Policy, grants: &G
         findings.push(no_way(facts, policy, grants));
     } else {
         plan::judge(facts, hops, &mut findings);
+    }
+    if policy.mode != Mode::Migrate && !facts.drill_network {
+        findings.push(Finding::block(
+            "cloud.drill-network",
+            "no isolated network is configured for drills",
+            "set DRILL_VSWITCH and DRILL_SECURITY_GROUP (operating.md), or ask for a migration without a drill",
+        ));
     }
     plan::judge_snapshots(facts, policy, &mut findings);
     findings

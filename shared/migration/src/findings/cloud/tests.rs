@@ -152,3 +152,13 @@ fn snapshots_have_their_price() {
     assert!(cost(None).ends_with("no price is configured (SNAPSHOT_PRICE)"));
     assert!(cost(Some("cheap")).ends_with("not a number (SNAPSHOT_PRICE)"));
 }
+
+#[test]
+fn a_drill_needs_a_network_of_its_own() {
+    let drill = Policy { mode: Mode::Drill, ..Policy::default() };
+    let without = good("CentOS  8.5 64 bit");
+    let with = CloudFacts { drill_network: true, ..good("CentOS  8.5 64 bit") };
+    assert_eq!(tripped(&without, &drill), ["cloud.drill-network"]);
+    assert_eq!(tripped(&with, &drill), [""; 0]);
+    assert_eq!(tripped(&without, &Policy::default()), [""; 0]);
+}

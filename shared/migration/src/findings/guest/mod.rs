@@ -2,6 +2,7 @@
 
 mod preview;
 mod system;
+mod table;
 
 use std::collections::BTreeMap;
 
