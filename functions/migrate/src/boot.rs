@@ -32,7 +32,9 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
     if answer.is_none() && elapsed >= CONSOLE_AFTER {
         console = job.cloud.console_output(job.record.subject()).await?;
     }
-    let facts = BootFacts { hop: scripts.hop, status: &status, elapsed, booted: answer.as_ref(), console: &console };
+    let dark = dark(job);
+    let facts =
+        BootFacts { hop: scripts.hop, status: &status, elapsed, dark, booted: answer.as_ref(), console: &console };
     let outcome = judge_boot(&facts);
     if let Some(cause) = outcome.cause() {
         let seen = format!("seen {}", cause.code);
@@ -64,11 +66,17 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
             let note = format!(
                 "rebooting for {} min, the instance is {status}; silence is normal for {} min",
                 elapsed / 60_000,
-                engine.dark() / 60_000
+                dark / 60_000
             );
             Ok(waiting(job, if elapsed < OFTEN { 15_000 } else { 60_000 }, elapsed, note))
         }
     }
+}
+
+/// How long the guest may be silent, milliseconds: the operator's word, or the engine's.
+fn dark<C>(job: &Job<'_, C>) -> Millis {
+    let said = job.options.dark_seconds.and_then(|seconds| i64::try_from(seconds).ok());
+    said.map_or_else(|| job.record.current_hop().map_or(0, |hop| hop.engine.dark()), |seconds| seconds * 1000)
 }
 
 fn waiting<C: Cloud>(job: &Job<'_, C>, pause: Millis, elapsed: Millis, note: String) -> Event {

@@ -13,10 +13,10 @@ use stage::{Act, Command, Fault, Job};
 /// The stage.
 pub struct Verify;
 
-/// Services and applications get so long to come up after the boot, seconds.
+/// Services and applications get so long to come up after the boot when the operator says nothing, seconds.
 const SETTLE: u64 = 60;
-/// That, each probe's own limit, and the package lists.
-const SCRIPT_TIMEOUT: u64 = SETTLE + 240;
+/// Beyond that: each probe's own limit, and the package lists, seconds.
+const SCRIPT_MARGIN: u64 = 240;
 /// Removing some packages, seconds.
 const FINISH_TIMEOUT: u64 = 600;
 /// How long one command observes, seconds: a failure is noticed as soon as this.
@@ -36,8 +36,9 @@ impl Act for Verify {
             Command::Ran(output) => output,
         };
         let finished = output.read(guest::read_finished)?;
-        let script = scripts.verify(&job.record.policy.probes, SETTLE);
-        let output = match job.persistent_command("verify", &script, SCRIPT_TIMEOUT).await? {
+        let settle = job.options.settle_seconds.unwrap_or(SETTLE);
+        let script = scripts.verify(&job.record.policy.probes, settle);
+        let output = match job.persistent_command("verify", &script, settle + SCRIPT_MARGIN).await? {
             Command::Pending => return Ok(job.wait(120, "the new system is being verified")),
             Command::Lost(why) => return Ok(job.wait(30, why)),
             Command::Ran(output) => output,

@@ -37,6 +37,8 @@ pub struct BootFacts<'a> {
     pub status: &'a str,
     /// Milliseconds since the reboot was asked for.
     pub elapsed: Millis,
+    /// How long the guest may be silent after the reboot, milliseconds.
+    pub dark: Millis,
     /// What the guest says; None while its agent is silent.
     pub booted: Option<&'a Booted>,
     /// The end of what the console shows; empty when not known.
@@ -167,7 +169,7 @@ fn judge_silence(facts: &BootFacts<'_>) -> BootOutcome {
     }
     match bad {
         Some(outcome) => outcome,
-        None if facts.elapsed <= facts.hop.engine.dark() => BootOutcome::StillDark,
+        None if facts.elapsed <= facts.dark => BootOutcome::StillDark,
         None => {
             let seen = if up { "the console shows a login prompt" } else { "the console shows no login prompt" };
             BootOutcome::NoAgent(format!(

@@ -4,27 +4,13 @@
 # EL 7 has yum only; what the tool is asked for is the same.
 distro_sync_tool() { if have dnf; then echo dnf; else echo yum; fi; }
 
-# Directory of the target below the mirror.
-distro_sync_home() { case $TO in 2) echo alinux/2.1903 ;; *) echo "alinux/$TO" ;; esac; }
-
 # Release packages of the sources; they may go.
 distro_sync_replaced() {
     printf '%s\n' centos-linux-release centos-linux-repos centos-gpg-keys centos-release centos-repos \
         redhat-release redhat-release-server redhat-release-eula
 }
 
-distro_sync_repos() {
-    home=$MIRROR/$(distro_sync_home)
-    key=$home/RPM-GPG-KEY-ALINUX-$TO
-    [ "$TO" != 2 ] || key=$MIRROR/alinux/RPM-GPG-KEY-ALIYUN
-    for repo in os updates plus extra; do
-        # The older system has a repository more.
-        [ "$TO" = 2 ] || [ $repo != extra ] || continue
-        printf '[osferry-%s]\nname=Alibaba Cloud Linux %s %s\nbaseurl=%s/%s/%s/\nenabled=1\ngpgcheck=%s\n' \
-            "$repo" "$TO" "$repo" "$home" "$repo" "$(uname -m)" "$GPGCHECK"
-        printf 'gpgkey=%s\nskip_if_unavailable=%s\n' "$key" "$([ $repo = os ] && echo 0 || echo 1)"
-    done >"$1/osferry.repo"
-}
+distro_sync_repos() { alinux_repositories >"$1/osferry.repo"; }
 
 distro_sync_options() {
     printf '%s ' --noplugins --releasever="$TO" --setopt=reposdir="$1" --setopt=protected_packages= \

@@ -41,17 +41,22 @@ leapp_install() {
 }
 # Alibaba Cloud Linux 2 is like EL 7.
 leapp_el() { case $FROM_ID in alinux) echo 7 ;; *) echo "$FROM" ;; esac; }
-# What the vendor's own installer does besides.
+# What the vendor's own installer does besides; for Alibaba Cloud Linux, which it leaves out, the same with its
+# repositories.
 leapp_vendor_files() {
     lists=$R/etc/leapp/transaction
-    mkdir -p "$lists"
-    printf '%s\n' epel-release anolis-release >>"$lists/to_remove"
-    printf '%s\n' epel-aliyuncs-release anolis-release-aliyuncs >>"$lists/to_install"
-    for list in to_remove to_install; do sort -u -o "$lists/$list" "$lists/$list"; done
     repos=$R/etc/leapp/files/leapp_upgrade_repositories.repo
-    [ -f "$repos" ] || return 0
-    sed -i -E "s|^(baseurl *= *)https?://[^/]+|\\1$MIRROR|" "$repos"
-    grep -q '^\[migration-aliyuncs\]' "$repos" ||
+    mkdir -p "$lists" "${repos%/*}"
+    printf '%s\n' epel-release anolis-release >>"$lists/to_remove"
+    if [ "$TO_ID" = alinux ]; then
+        alinux_repositories >"$repos"
+        echo alinux-release >>"$lists/to_install"
+    else
+        printf '%s\n' epel-aliyuncs-release anolis-release-aliyuncs >>"$lists/to_install"
+        [ ! -f "$repos" ] || sed -i -E "s|^(baseurl *= *)https?://[^/]+|\\1$MIRROR|" "$repos"
+    fi
+    for list in to_remove to_install; do sort -u -o "$lists/$list" "$lists/$list"; done
+    grep -q '^\[migration-aliyuncs\]' "$repos" 2>/dev/null ||
         printf '\n[migration-aliyuncs]\nname=migration-aliyuncs\nbaseurl=%s/anolis/migration/8/$basearch/os/\nenabled=1\ngpgcheck=%s\ngpgkey=%s/anolis/RPM-GPG-KEY-ANOLIS\n' \
             "$MIRROR" "$GPGCHECK" "$MIRROR" >>"$repos"
 }

@@ -201,6 +201,26 @@ fn what_prepare_and_leapp_change_is_taken_back() {
 }
 
 #[test]
+fn the_vendors_leapp_is_led_to_the_target() {
+    for (to, url, package) in [
+        ((Family::Anolis, 8), "baseurl=http://m/anolis/8/BaseOS/\n", "anolis-release-aliyuncs"),
+        ((Family::AlibabaCloudLinux, 3), "baseurl=http://m/alinux/3/os/", "alinux-release"),
+    ] {
+        let root = Root::new();
+        with_packages(&root);
+        let delivered = "[anolis]\nbaseurl=http://mirrors.openanolis.cn/anolis/8/BaseOS/\n";
+        root.put("etc/leapp/files/leapp_upgrade_repositories.repo", delivered);
+        let hop = hop(Engine::Leapp, (Family::AlibabaCloudLinux, 2), to);
+        assert_eq!(root.call(&hop, "prepare", "engine_install"), "");
+        assert!(root.text("etc/yum.repos.d/osferry-leapp.repo").contains("http://m/anolis/migration/7/$basearch/os/"));
+        let repos = root.text("etc/leapp/files/leapp_upgrade_repositories.repo");
+        assert!(repos.contains(url) && repos.contains("[migration-aliyuncs]"), "{repos}");
+        assert_eq!(repos.contains("[anolis]"), to.0 == Family::Anolis, "{repos}");
+        assert!(root.text("etc/leapp/transaction/to_install").contains(package));
+    }
+}
+
+#[test]
 fn a_mirror_that_is_away_is_told_from_a_package_that_does_not_fit() {
     for (complaint, key) in
         [("Curl error (6): Could not resolve host", "unreachable"), ("Error: nothing provides python", "problem")]

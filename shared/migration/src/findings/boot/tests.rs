@@ -21,7 +21,14 @@ fn answer(os: (&str, &str)) -> Booted {
 
 fn judge(booted: Option<&Booted>, minutes: Millis, console: &str) -> BootOutcome {
     let hop = hop(Engine::Leapp);
-    judge_boot(&BootFacts { hop: &hop, status: "Running", elapsed: minutes * MINUTE, booted, console })
+    judge_boot(&BootFacts {
+        hop: &hop,
+        status: "Running",
+        elapsed: minutes * MINUTE,
+        dark: hop.engine.dark(),
+        booted,
+        console,
+    })
 }
 
 #[test]
@@ -96,7 +103,14 @@ fn silence_is_normal_as_long_as_the_engine_needs() {
     assert_eq!(cause.code, Code::NoAgent);
     assert!(cause.text.contains("121 min") && cause.text.contains("shows a login prompt"), "{}", cause.text);
     let quick = hop(Engine::DistroSync);
-    let facts = BootFacts { hop: &quick, status: "Stopped", elapsed: 31 * MINUTE, booted: None, console: "" };
+    let facts = BootFacts {
+        hop: &quick,
+        status: "Stopped",
+        elapsed: 31 * MINUTE,
+        dark: quick.engine.dark(),
+        booted: None,
+        console: "",
+    };
     let cause = judge_boot(&facts).cause().unwrap();
     assert!(cause.text.contains("Stopped") && cause.text.contains("no login prompt"), "{}", cause.text);
 }
@@ -108,7 +122,7 @@ fn a_build_of_windows_is_a_system() {
     let mut booted = Booted { kernel: String::new(), ..answer(("windows", "17763")) };
     let mut judge = |version: &str| {
         booted.os_version = version.into();
-        judge_boot(&BootFacts { hop: &hop, status: "Running", elapsed: 0, booted: Some(&booted), console: "" })
+        judge_boot(&BootFacts { hop: &hop, status: "Running", elapsed: 0, dark: 0, booted: Some(&booted), console: "" })
     };
     assert_eq!(judge("17763"), BootOutcome::NewSystem);
     assert_eq!(judge("9600"), BootOutcome::OldSystem("Windows Server 2012 R2".into()));
