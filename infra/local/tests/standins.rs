@@ -345,14 +345,8 @@ fn convert2rhel_needs_the_licence() {
 fn a_shop_on_mariadb_starts_at_boot_and_outlives_two_upgrades() {
     let world = World::booted("m-local-debian11-shop");
     let rows = "mysql -N -e 'SELECT COUNT(*), SUM(CRC32(CONCAT(id, total))) FROM shop.orders'";
-    let healthy = || {
-        (world
-            .sh("wget -q -O - http://127.0.0.1:8080/health || curl -s http://127.0.0.1:8080/health || \
-            bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; printf \"GET /health HTTP/1.0\\r\\n\\r\\n\" >&3; tail -n 1 <&3'")
-            .1
-            == "ok\n")
-            .then_some(())
-    };
+    let page = "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /health HTTP/1.0\\r\\n\\r\\n' >&3; tail -n 1 <&3";
+    let healthy = || (world.sh(&format!("bash -c \"{page}\"")).1 == "ok\n").then_some(());
     let before = eventually("the database is up", || {
         Some(world.sh(rows)).filter(|(code, text)| *code == 0 && text.starts_with("1000\t"))
     });

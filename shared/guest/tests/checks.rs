@@ -24,7 +24,11 @@ const CASES: &[Case] = &[
     ("noexec_var", |r| r.append("proc/mounts", "x /var/lib xfs rw,noexec 0 0\n"), "/var/lib"),
     ("noexec_var", |r| r.append("etc/fstab", "/dev/vda2 /var xfs noexec 0 0\n"), "/var in fstab"),
     ("noexec_tmp", |r| r.append("proc/mounts", "tmpfs /tmp tmpfs rw,nosuid,noexec 0 0\n"), "/tmp"),
-    ("unlisted_mount", |r| r.append("proc/mounts", "/dev/vdc1 /srv ext4 rw 0 0\n"), "/srv of /dev/vdc1"),
+    (
+        "unlisted_mount",
+        |r| r.append("proc/self/mountinfo", "40 1 253:32 / /srv rw,relatime shared:9 - ext4 /dev/vdc1 rw\n"),
+        "/srv of /dev/vdc1",
+    ),
     ("fstab_unparsed", |r| r.append("etc/fstab", "/dev/vdz\n"), "line 4"),
     ("fstab_order", |r| r.append("etc/fstab", "/dev/vdd1 /data/ xfs defaults 0 0\n"), "/data after /data"),
     (
@@ -135,6 +139,7 @@ const CASES: &[Case] = &[
 /// Cases that the script must not take for the fact.
 const NEAR: &[(&str, Make)] = &[
     ("root_link", |r| r.link("images", "data/images")),
+    ("unlisted_mount", |r| r.append("proc/self/mountinfo", "41 1 253:1 /data /bound rw - xfs /dev/vda1 rw\n")),
     ("nic", |r| r.write("sys/class/net/docker0/address", "x")),
     ("nic", |r| {
         std::fs::rename(r.root.join("sys/class/net/eth0"), r.root.join("sys/class/net/ens5")).unwrap();

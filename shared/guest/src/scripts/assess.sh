@@ -39,10 +39,12 @@ check_files() {
         "," $4 "," ~ /,noexec,/ && $2 == "/tmp" { print "noexec_tmp /tmp" }
         "," $4 "," ~ /,ro,/ && ($2 == "/mnt" || $2 == "/sys") { print "read_only " $2 }
         $3 == "btrfs" && !seen[$1]++ { print "btrfs " $2 }' "$mounts"
+    # A mount whose root is not the file system's own is a directory bound elsewhere, such as a container's.
     awk 'listing { known[$2] = 1; next }
-        $1 ~ "^/dev/" && $1 !~ "^/dev/loop" && $2 != "/" && $2 !~ "^/(proc|dev|run|sys|etc|var/lib/(docker|containers|kubelet))/" && !($2 in known) {
-            print "unlisted_mount " $2 " of " $1
-        }' listing=1 "$WORK/fstab" listing= "$mounts"
+        $4 == "/" && $5 != "/" && $5 !~ "^/(proc|dev|run|sys)/" && !($5 in known) {
+            for (i = 7; i < NF && $i != "-"; i++);
+            if ($(i + 2) ~ "^/dev/" && $(i + 2) !~ "^/dev/loop") print "unlisted_mount " $5 " of " $(i + 2)
+        }' listing=1 "$WORK/fstab" listing= "$R/proc/self/mountinfo"
     for id in "$R"/sys/class/block/dm-*/dm/uuid; do
         case $(cat "$id" 2>/dev/null) in CRYPT-*) echo "luks $(cat "${id%uuid}name")" ;; esac
     done

@@ -181,6 +181,10 @@ impl Root {
         this.write("etc/hosts.allow", "# nothing\n\n");
         this.write("etc/zlib.conf", "changed by a person\n");
         this.write("proc/mounts", "/dev/vda1 / xfs rw 0 0\n/dev/vdb1 /data ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n");
+        this.write(
+            "proc/self/mountinfo",
+            "1 0 253:1 / / rw - xfs /dev/vda1 rw\n2 1 253:17 / /data rw - ext4 /dev/vdb1 rw\n",
+        );
         this.write("proc/modules", "virtio_net 1 0 - Live 0x0\n");
         this.write("proc/meminfo", "MemTotal:        4000000 kB\nMemAvailable:    3000000 kB\n");
         this.write("proc/cpuinfo", "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 avx\n");

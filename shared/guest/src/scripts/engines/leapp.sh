@@ -77,7 +77,7 @@ leapp_report() {
 # Why it stopped: titles of inhibitors in the report's text, else what it called an error.
 leapp_complaints() {
     grep -i -A 1 '(inhibitor)' "$LEAPP_LOG/leapp-report.txt" 2>/dev/null | sed -n 's/^Title: //p' | head -n 20
-    grep -E '(ERROR|Error|error)' "$WORK/out" | tail -n 5 | cut -c 1-300
+    grep -E '(ERROR|[Ee]rror:)' "$WORK/out" | tail -n 5 | cut -c 1-300
 }
 
 #: preview
@@ -132,7 +132,7 @@ leapp_progress() {
 #: boot
 leapp_finishing() {
     if [ -e "$LEAPP_PYTHON/.leapp_upgrade_failed" ]; then
-        say failed "leapp failed in phase $(leapp_phase): $(grep -E '(ERROR|Error)' "$LEAPP_LOG/leapp-upgrade.log" | tail -n 3 | cut -c 1-300 | tr '\n' ' ')"
+        say failed "leapp failed in phase $(leapp_phase): $(grep -E '(ERROR|Error:)' "$LEAPP_LOG/leapp-upgrade.log" | tail -n 3 | cut -c 1-300 | tr '\n' ' ')"
     elif [ -e "$LEAPP_RESUME" ]; then
         say finishing "$(leapp_phase)"
     fi

@@ -72,7 +72,7 @@ impl Root {
     /// Calls functions of an engine, with what a section of its file defines.
     fn call(&self, hop: &Hop, section: &str, call: &str) -> String {
         let engine = sections(hop.engine, &[section]);
-        let head = with_job(hop, |job| head(job));
+        let head = with_job(hop, head);
         self.run(&format!("{head}{COMMON}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
     }
 
