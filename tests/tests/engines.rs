@@ -39,7 +39,7 @@ const PATHS: [Path; 7] = [
 
 /// A person's own settings, and something on the data disk.
 const SETTLE_IN: &str = "
-    printf '[vendor]\\nname=Vendor\\nbaseurl=http://repo.vendor.example/8\\nenabled=1\\ngpgcheck=0\\n' >/etc/yum.repos.d/vendor.repo
+    printf '[vendor]\\nname=Vendor\\nbaseurl=http://repo.vendor.example/8\\nenabled=1\\ngpgcheck=0\\nskip_if_unavailable=1\\n' >/etc/yum.repos.d/vendor.repo
     echo '# tuned by hand' >>/etc/nginx/nginx.conf
     echo 'orders of today' >/data/orders
     echo 'notes' >/root/notes

@@ -80,8 +80,12 @@ async fn by_hand(rig: &Rig, round: usize) -> Result<f64, Error> {
     let instance_id = rig.create_instance("bench-loop", IMAGE, 1).await?;
     let id = MigrationId::from_bytes([u8::try_from(round)?; 10]);
     let hops = route(&System::of(Os::new(Family::CentOs, 8)), None, &Grants::default())?;
-    let settings =
-        Settings { mirror: "http://mirrors.cloud.aliyuncs.com".into(), tools: String::new(), gpgcheck: false };
+    let settings = Settings {
+        mirror: "http://mirrors.cloud.aliyuncs.com".into(),
+        tools: String::new(),
+        checksums: Default::default(),
+        gpgcheck: false,
+    };
     let job = Job { id: &id, run: 0, hop_index: 0, hop: &hops[0], settings: &settings };
     let probe = migration::policy::Probe::Http("http://127.0.0.1:8080/health".into());
     let begin = Instant::now();

@@ -35,7 +35,10 @@ async fn every_disk_goes_back_and_the_old_system_is_proven() {
     let cloud = broken();
     let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
     assert_eq!((record.state, record.ending), (State::In(Stage::Cleanup), Some(Outcome::RolledBack)));
-    assert_eq!(*cloud.done.borrow(), ["run look-1", "run evidence-1", "stop", "reset d-1 s-1", "reset d-2 s-2", "start", "run proof-1"]);
+    assert_eq!(
+        *cloud.done.borrow(),
+        ["run look-1", "run evidence-1", "stop", "reset d-1 s-1", "reset d-2 s-2", "start", "run proof-1"]
+    );
 }
 
 #[tokio::test]

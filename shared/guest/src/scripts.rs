@@ -2,6 +2,8 @@
 
 mod posix;
 
+use std::collections::BTreeMap;
+
 use migration::path::Hop;
 use migration::policy::Probe;
 use migration::{MigrationId, Remediation, Shell};
@@ -16,6 +18,9 @@ pub struct Settings {
     /// Where the operator keeps the tools that the vendor has no mirror of (ELevate, almalinux-deploy,
     /// migrate2rocky, convert2rhel), as a guest reaches it; empty: below the mirror.
     pub tools: String,
+    /// SHA-256 of the scripts that are fetched from there, in lower-case hexadecimal, by engine
+    /// (`almalinux-deploy`, `migrate2rocky`). Needed where package signatures are checked.
+    pub checksums: BTreeMap<String, String>,
     /// Whether package signatures are checked.
     pub gpgcheck: bool,
 }

@@ -19,7 +19,7 @@ pub struct Settings {
     pub eventbridge_endpoint: String,
     /// `EVENT_BUS`: the custom bus of stage events.
     pub event_bus: String,
-    /// `MIRROR`, `TOOLS` and `GPGCHECK`
+    /// `MIRROR`, `TOOLS`, `TOOL_CHECKSUMS` and `GPGCHECK`
     pub guest: guest::Settings,
     /// What some stages need.
     pub options: Options,
@@ -126,6 +126,11 @@ impl Settings {
             guest: guest::Settings {
                 mirror: var("MIRROR").unwrap_or_else(|| "http://mirrors.cloud.aliyuncs.com".into()),
                 tools: var("TOOLS").unwrap_or_default(),
+                checksums: match var("TOOL_CHECKSUMS") {
+                    None => BTreeMap::new(),
+                    Some(json) => serde_json::from_str(&json)
+                        .map_err(|error| BadSetting { name: "TOOL_CHECKSUMS", problem: error.to_string() })?,
+                },
                 gpgcheck,
             },
             options,

@@ -82,7 +82,7 @@ fn head(job: &Job<'_>) -> String {
     let tools = if settings.tools.is_empty() { &settings.mirror } else { &settings.tools };
     format!(
         "R=${{R-}} MID={} HOP={} RUN={} ENGINE={} E={}\nDIR=$R/var/lib/osferry/{}\n\
-         FROM_ID={} FROM={} TO_ID={} TO={} MIRROR={} TOOLS={} GPGCHECK={}\n",
+         FROM_ID={} FROM={} TO_ID={} TO={} MIRROR={} TOOLS={} TOOL_SHA256={} GPGCHECK={}\n",
         quote(job.id.as_str()),
         job.hop_index,
         job.run,
@@ -95,6 +95,7 @@ fn head(job: &Job<'_>) -> String {
         job.hop.to.major,
         base(&settings.mirror),
         base(tools),
+        quote(settings.checksums.get(job.hop.engine.name()).map_or("", String::as_str)),
         u8::from(settings.gpgcheck),
     )
 }

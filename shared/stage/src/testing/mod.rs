@@ -18,7 +18,12 @@ pub use memory::{MemoryBus, MemoryRecords};
 
 /// What scripts are told in tests.
 pub fn guest_settings() -> guest::Settings {
-    guest::Settings { mirror: "http://mirror".into(), tools: String::new(), gpgcheck: true }
+    guest::Settings {
+        mirror: "http://mirror".into(),
+        tools: String::new(),
+        checksums: Default::default(),
+        gpgcheck: true,
+    }
 }
 
 /// A guest's answer: `osf` lines and the last one.

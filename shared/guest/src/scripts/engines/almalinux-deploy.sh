@@ -6,10 +6,7 @@ DEPLOY_LOG=$R/var/log/almalinux-deploy.log
 #: prepare
 almalinux_deploy_install() {
     mkdir -p "$DIR/tools"
-    download "$TOOLS/almalinux-deploy/almalinux-deploy.sh" "$DIR/tools/almalinux-deploy.sh" || return 1
-    head -n 1 "$DIR/tools/almalinux-deploy.sh" | grep -q '^#!.*sh' && return 0
-    say problem "$TOOLS/almalinux-deploy/almalinux-deploy.sh is no shell script"
-    return 1
+    download_script "$TOOLS/almalinux-deploy/almalinux-deploy.sh" "$DIR/tools/almalinux-deploy.sh"
 }
 
 #: preview

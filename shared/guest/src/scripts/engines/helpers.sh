@@ -37,6 +37,21 @@ download() {
     fi
     mv "$2.part" "$2"
 }
+# URL PATH: fetches a script that will run as root; it must be the one that the operator has looked at.
+download_script() {
+    download "$1" "$2" || return 1
+    if ! head -n 1 "$2" | grep -q '^#!.*sh'; then
+        say problem "$1 is no shell script"
+    elif [ -n "$TOOL_SHA256" ] && [ "$(sha256sum "$2" | cut -d ' ' -f 1)" != "$TOOL_SHA256" ]; then
+        say problem "$1 is not the one whose checksum TOOL_CHECKSUMS names"
+    elif [ -z "$TOOL_SHA256$(echo "$GPGCHECK" | grep -x 0)" ]; then
+        say problem "TOOL_CHECKSUMS names no checksum of ${2##*/}"
+    else
+        return 0
+    fi
+    rm -f "$2"
+    return 1
+}
 # COMMAND...: a package manager's call that installs; notes which packages are new, by name, so that one
 # that was only updated is never removed.
 install_packages() {

@@ -5,10 +5,7 @@ ROCKY_LOG=$R/var/log/migrate2rocky.log
 #: prepare
 migrate2rocky_install() {
     mkdir -p "$DIR/tools"
-    download "$TOOLS/migrate2rocky/migrate2rocky.sh" "$DIR/tools/migrate2rocky.sh" || return 1
-    head -n 1 "$DIR/tools/migrate2rocky.sh" | grep -q '^#!.*sh' && return 0
-    say problem "$TOOLS/migrate2rocky/migrate2rocky.sh is no shell script"
-    return 1
+    download_script "$TOOLS/migrate2rocky/migrate2rocky.sh" "$DIR/tools/migrate2rocky.sh"
 }
 
 #: preview

@@ -110,7 +110,14 @@ fn directory(file: &str) -> String {
 }
 
 fn with_job<T>(hop: &Hop, what: impl FnOnce(&Job<'_>) -> T) -> T {
-    let settings = Settings { mirror: "http://m".into(), tools: "http://t".into(), gpgcheck: true };
+    // Of the script that the tests serve as migrate2rocky.sh.
+    let checksum = "a944e1ea28f86922b866f5a1a4309e0a296ccb655c17e6f7304fd38790b5e48c";
+    let settings = Settings {
+        mirror: "http://m".into(),
+        tools: "http://t".into(),
+        checksums: [("migrate2rocky".to_owned(), checksum.to_owned())].into(),
+        gpgcheck: true,
+    };
     what(&Job { id: &id(), run: 0, hop_index: 0, hop, settings: &settings })
 }
 
@@ -330,6 +337,14 @@ fn a_tool_script_is_downloaded_and_its_words_decide() {
     let (no_return, state) = root.tool(&hop);
     assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
     assert_eq!(root.call(&hop, "boot", "if engine_success; then echo yes; fi"), "yes\n");
+    // Neither is another script the tool, nor one that nobody has looked at.
+    root.program("curl", r#"while [ "$1" != -o ]; do shift; done; printf '#!/bin/bash\nrm -rf /\n' >"$2""#);
+    let told = root.call(&hop, "prepare", "engine_install || echo failed");
+    assert!(told.contains("is not the one whose checksum") && told.ends_with("failed\n"), "{told}");
+    assert!(!root.path(&directory("tools/migrate2rocky.sh")).exists());
+    let other = self::hop(Engine::AlmalinuxDeploy, (Family::CentOs, 8), (Family::AlmaLinux, 8));
+    let told = root.call(&other, "prepare", "engine_install || echo failed");
+    assert!(told.contains("names no checksum of almalinux-deploy.sh") && told.ends_with("failed\n"), "{told}");
     // An error page is no tool.
     root.program("curl", r#"while [ "$1" != -o ]; do shift; done; echo '<html>' >"$2""#);
     let told = root.call(&hop, "prepare", "engine_install || echo failed");

@@ -34,7 +34,12 @@ fn hop(row: (Engine, Family, u32, Family, u32)) -> Hop {
 /// Every script of a hop, with its name.
 fn scripts(hop: &Hop) -> Vec<(&'static str, String)> {
     let id = MigrationId::from_bytes([1; 10]);
-    let settings = Settings { mirror: "http://it's/".into(), tools: "http://$(reboot)".into(), gpgcheck: true };
+    let settings = Settings {
+        mirror: "http://it's/".into(),
+        tools: "http://$(reboot)".into(),
+        checksums: Default::default(),
+        gpgcheck: true,
+    };
     let probes = [
         Probe::Http("http://127.0.0.1/'; touch /tmp/owned; '".into()),
         Probe::Tcp { host: "$(reboot)".into(), port: 1 },
