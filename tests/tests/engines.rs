@@ -5,18 +5,13 @@ mod common;
 
 use std::collections::BTreeSet;
 
+use common::cases::Break::{Full, Kill, Switch, Windows};
+use common::cases::{CENTOS_7, Case, LICENSED, REMEDIATE, WINDOWS_2012, fail};
 use common::*;
 use migration::path::Engine;
-use migration::{Outcome, Record, State};
+use migration::{Code, Outcome, Record, State};
 use rig::{Error, Rig};
 use serde_json::json;
-
-const CENTOS_7: &str = "centos_7_9_x64_20G_alibase_20220824.vhd";
-const LICENSED: &str = "m-local-centos79-licensed";
-const WINDOWS_2012: &str = "win2012r2_9600_x64_dtc_zh-cn_40G_alibase_20230811.vhd";
-
-/// What leapp refuses on these images may be mended.
-const REMEDIATE: (&str, &str) = ("osferry:remediate", "answer-leapp permit-root-login unload-drivers");
 
 /// One migration.
 struct Path {
@@ -112,4 +107,100 @@ async fn runs(rig: &Rig, record: &Record, path: &Path, sums: &str) -> Result<(),
 
 fn difference(one: &BTreeSet<String>, other: &BTreeSet<String>) -> Vec<String> {
     one.symmetric_difference(other).cloned().collect()
+}
+
+#[tokio::test]
+async fn a_tool_that_fails_is_told_apart_and_nothing_is_left_half_changed() -> Result<(), Error> {
+    let (refused, failed, back) = (Outcome::Refused, Outcome::Failed, Outcome::RolledBack);
+    fail(
+        &[],
+        &[
+            Case {
+                name: "leapp fails before the reboot",
+                image: CENTOS_7,
+                target: "AlmaLinux 8",
+                breaks: &[Switch("leapp-fails-at", "Download")],
+                outcome: failed,
+                code: Code::ToolFailed,
+                says: "Download",
+            },
+            Case {
+                name: "leapp is killed with its wrapper",
+                image: CENTOS_7,
+                target: "AlmaLinux 8",
+                breaks: &[
+                    Switch("leapp-waits-at", "InterimPreparation"),
+                    Kill("/var/lib/osferry/", "/var/lib/leapp/started"),
+                ],
+                outcome: failed,
+                code: Code::ToolDied,
+                says: "without a word",
+            },
+            Case {
+                name: "leapp finds an inhibitor",
+                image: "m-local-centos79-leapp-inhibitors",
+                target: "AlmaLinux 8",
+                breaks: &[],
+                outcome: refused,
+                code: Code::Blocked,
+                says: "guest.root-links",
+            },
+            Case {
+                name: "centos2anolis fails in its transaction",
+                image: CENTOS_7,
+                target: "Anolis OS 7",
+                breaks: &[Switch("centos2anolis-fails-at", "distro-sync")],
+                outcome: back,
+                code: Code::ToolFailed,
+                says: "distro-sync",
+            },
+            Case {
+                name: "migrate2rocky is killed",
+                image: CENTOS,
+                target: "Rocky Linux 8",
+                breaks: &[
+                    Switch("migrate2rocky-waits-at", "distro-sync"),
+                    Kill("migrate2rocky.sh -r", "/root/convert/swap"),
+                ],
+                outcome: back,
+                code: Code::ToolFailed,
+                says: "migrate2rocky",
+            },
+            Case {
+                name: "almalinux-deploy runs into a full disk",
+                image: CENTOS,
+                target: "AlmaLinux 8",
+                breaks: &[
+                    Switch("almalinux-deploy-waits-at", "distro_sync"),
+                    Full("/etc/almalinux-release", "/var/cache", "almalinux-deploy-waits-at"),
+                ],
+                outcome: back,
+                code: Code::ToolFailed,
+                says: "almalinux-deploy.sh ended with 1",
+            },
+            Case {
+                name: "convert2rhel exits with an error",
+                image: LICENSED,
+                target: "Red Hat Enterprise Linux 7",
+                breaks: &[Switch("convert2rhel-fails-at", "POST_PONR_CHANGES")],
+                outcome: back,
+                code: Code::ToolFailed,
+                says: "convert2rhel",
+            },
+            Case {
+                name: "Setup refuses in the middle",
+                image: WINDOWS_2012,
+                target: "Windows Server 2019",
+                breaks: &[
+                    Windows("setup_fault", "exit"),
+                    Windows("setup_exit", "-1047526904"),
+                    Windows("setup_error", "0xC1900208"),
+                ],
+                outcome: failed,
+                code: Code::ToolFailed,
+                says: "0xC1900208",
+            },
+        ],
+    )
+    .await
 }

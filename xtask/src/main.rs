@@ -25,6 +25,9 @@ enum Command {
         /// Keeps the state directory (logs, store, disks) when it ends.
         #[arg(long)]
         keep: bool,
+        /// Migrates by every engine instead, with a drill and a system that does not boot.
+        #[arg(long)]
+        all_paths: bool,
     },
     /// Runs every test.
     Test {
@@ -45,7 +48,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Demo { keep } => demo::run(keep),
+        Command::Demo { keep, all_paths } => demo::run(keep, all_paths),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Package => package::run(),
         Command::Bench => bench::run(),

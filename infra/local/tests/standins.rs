@@ -236,6 +236,23 @@ fn elevate_leads_almalinux_8_to_9() {
 }
 
 #[test]
+fn red_hats_own_leapp_leads_to_its_next_version() {
+    let world = World::booted("m-local-rhel79");
+    assert_eq!(os(&world), "rhel 7.9");
+    world.ok("yum -q -y install leapp-upgrade");
+    assert_eq!(world.sh("leapp preupgrade").0, 1);
+    assert_eq!(inhibitors(&world)[0], "There are no enabled target repositories", "without leapp-rhui-alibaba");
+    world.ok("yum -q -y install leapp-rhui-alibaba
+        leapp answer --section remove_pam_pkcs11_module_check.confirm=True && leapp upgrade");
+    reboot(&world);
+    eventually("FirstBoot ends", || {
+        (world.sh("test -e /etc/systemd/system/leapp_resume.service").0 == 1).then_some(())
+    });
+    assert_eq!(os(&world), "rhel 8.10");
+    assert!(world.ok("cat /etc/yum.repos.d/rh-cloud.repo").contains("rhel-8"), "RHUI's client is the new one");
+}
+
+#[test]
 fn centos2anolis_replaces_everything_of_centos() {
     for (image, major, os_release, kernel) in [(EL7, 7, "anolis 7.9", "4.19.91"), (CENTOS, 8, "anolis 8.9", "5.10.134")]
     {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each story uses a part")]
 
+pub mod cases;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The fleet of the demo, and what must become of each.
+//! The fleets of the demo, and what must become of each instance.
 
 use migration::Outcome;
 
@@ -18,70 +18,191 @@ pub struct Story {
     pub kill: Option<(&'static str, &'static str)>,
     /// What must become of it.
     pub outcome: Outcome,
-    /// What it must run at the end.
+    /// What it must run at the end: `ID VERSION_ID` of os-release; of Windows its name.
     pub os_after: &'static str,
     /// What the reason must speak of, when it does not succeed.
     pub because: &'static [&'static str],
+    /// What a shell in the guest must print before and after, to the letter: people's data.
+    pub same: Option<&'static str>,
 }
 
 const PROBE: (&str, &str) = ("osferry:probe", "http 127.0.0.1:8080/health");
 const OPT_IN: (&str, &str) = ("osferry", "migrate");
+/// What leapp refuses on these images may be mended.
+const REMEDIATE: (&str, &str) =
+    ("osferry:remediate", "answer-leapp permit-root-login unload-drivers relative-root-links");
 
-/// The fleet.
-pub const FLEET: [Story; 5] = [
+const CENTOS_7: &str = "centos_7_9_x64_20G_alibase_20220824.vhd";
+const CENTOS_8: &str = "centos_8_5_x64_20G_alibase_20220127.vhd";
+
+/// The shop's orders.
+const ORDERS: Option<&str> = Some("sha256sum /var/lib/shop/orders.csv");
+/// The rows of the shop's database.
+const ROWS: Option<&str> = Some("mysql -N -e 'SELECT COUNT(*), SUM(CRC32(CONCAT(id, total))) FROM shop.orders'");
+
+/// A migration that ends well.
+const fn good(
+    name: &'static str,
+    about: &'static str,
+    image: &'static str,
+    tags: &'static [(&'static str, &'static str)],
+    os_after: &'static str,
+) -> Story {
+    let (outcome, because, same) = (Outcome::Succeeded, &[], ORDERS);
+    Story { name, about, image, data_disks: 0, tags, kill: None, outcome, os_after, because, same }
+}
+
+/// The fleet of the plain demo.
+pub static FLEET: [Story; 5] = [
     Story {
-        name: "web-1",
-        about: "CentOS 8 with a web shop and a data disk",
-        image: "centos_8_5_x64_20G_alibase_20220127.vhd",
         data_disks: 1,
-        tags: &[OPT_IN, PROBE],
-        kill: None,
-        outcome: Outcome::Succeeded,
-        os_after: "alinux 3",
-        because: &[],
+        ..good("web-1", "CentOS 8 with a web shop and a data disk", CENTOS_8, &[OPT_IN, PROBE], "alinux 3")
     },
     Story {
-        name: "legacy-1",
-        about: "CentOS 8 with a 32-bit package and a full /boot",
-        image: "m-local-centos85-i686-full-boot",
-        data_disks: 0,
-        tags: &[OPT_IN],
-        kill: None,
         outcome: Outcome::Refused,
-        os_after: "centos 8",
         because: &["guest.boot-space", "guest.i686"],
+        ..good(
+            "legacy-1",
+            "CentOS 8 with a 32-bit package and a full /boot",
+            "m-local-centos85-i686-full-boot",
+            &[OPT_IN],
+            "centos 8",
+        )
     },
     Story {
-        name: "agent-1",
-        about: "CentOS 8 whose tool is killed in the middle of the rpm transaction",
-        image: "m-local-centos85-vendor-agent",
-        data_disks: 0,
-        tags: &[OPT_IN, PROBE],
         kill: Some(("dnf", "/var/lib/acme/rebuilding")),
         outcome: Outcome::RolledBack,
-        os_after: "centos 8",
-        because: &[],
+        ..good(
+            "agent-1",
+            "CentOS 8 whose tool is killed in the middle of the rpm transaction",
+            "m-local-centos85-vendor-agent",
+            &[OPT_IN, PROBE],
+            "centos 8",
+        )
     },
     Story {
-        name: "shop-1",
-        about: "CentOS 8 with a data disk, whose shop does not answer on the new system",
-        image: "m-local-centos85-shop-plugin",
         data_disks: 1,
-        tags: &[OPT_IN, PROBE],
-        kill: None,
         outcome: Outcome::RolledBack,
-        os_after: "centos 8",
         because: &["http://127.0.0.1:8080/health"],
+        ..good(
+            "shop-1",
+            "CentOS 8 with a data disk, whose shop does not answer on the new system",
+            "m-local-centos85-shop-plugin",
+            &[OPT_IN, PROBE],
+            "centos 8",
+        )
     },
     Story {
-        name: "debian-1",
-        about: "Debian 12 with a small web application",
-        image: "debian_12_12_x64_20G_alibase_20250915.vhd",
-        data_disks: 0,
-        tags: &[OPT_IN, PROBE],
-        kill: None,
-        outcome: Outcome::Succeeded,
-        os_after: "debian 13",
-        because: &[],
+        same: None,
+        ..good(
+            "debian-1",
+            "Debian 12 with a small web application",
+            "debian_12_12_x64_20G_alibase_20250915.vhd",
+            &[OPT_IN, PROBE],
+            "debian 13",
+        )
+    },
+];
+
+/// Every engine end to end, a drill, and a new system that does not boot.
+pub static ALL_PATHS: [Story; 13] = [
+    good(
+        "sync-1",
+        "CentOS 7 by distro-sync",
+        CENTOS_7,
+        &[OPT_IN, PROBE, ("osferry:target", "Alibaba Cloud Linux 2")],
+        "alinux 2.1903",
+    ),
+    good(
+        "anolis-1",
+        "CentOS 7 by centos2anolis",
+        CENTOS_7,
+        &[OPT_IN, PROBE, ("osferry:target", "Anolis OS 7")],
+        "anolis 7.9",
+    ),
+    Story {
+        data_disks: 1,
+        ..good(
+            "elevate-1",
+            "CentOS 7 by ELevate, with four inhibitors that may be mended",
+            "m-local-centos79-leapp-inhibitors",
+            &[OPT_IN, PROBE, REMEDIATE, ("osferry:target", "AlmaLinux 8")],
+            "almalinux 8.10",
+        )
+    },
+    Story {
+        outcome: Outcome::Refused,
+        because: &["leapp"],
+        ..good(
+            "elevate-2",
+            "the same, and nothing may be mended",
+            "m-local-centos79-leapp-inhibitors",
+            &[OPT_IN, PROBE, ("osferry:target", "AlmaLinux 8")],
+            "centos 7",
+        )
+    },
+    good("fork-1", "CentOS 7 by the vendor's leapp", CENTOS_7, &[OPT_IN, PROBE, REMEDIATE], "alinux 3"),
+    good(
+        "fork-2",
+        "CentOS 7 by the vendor's leapp",
+        CENTOS_7,
+        &[OPT_IN, PROBE, REMEDIATE, ("osferry:target", "Anolis OS 8")],
+        "anolis 8.9",
+    ),
+    good(
+        "alma-1",
+        "CentOS 8 by almalinux-deploy",
+        CENTOS_8,
+        &[OPT_IN, PROBE, ("osferry:target", "AlmaLinux 8")],
+        "almalinux 8.10",
+    ),
+    good(
+        "rocky-1",
+        "CentOS 8 by migrate2rocky",
+        CENTOS_8,
+        &[OPT_IN, PROBE, ("osferry:target", "Rocky Linux 8")],
+        "rocky 8.10",
+    ),
+    good(
+        "rhel-1",
+        "CentOS 7 with a licence, by convert2rhel",
+        "m-local-centos79-licensed",
+        &[OPT_IN, PROBE, ("osferry:target", "Red Hat Enterprise Linux 7")],
+        "rhel 7.9",
+    ),
+    Story {
+        same: ROWS,
+        ..good(
+            "debian-1",
+            "Debian 11 with MariaDB and nginx, two releases on",
+            "m-local-debian11-shop",
+            &[OPT_IN, PROBE, ("osferry:target", "Debian 13")],
+            "debian 13",
+        )
+    },
+    Story {
+        same: None,
+        ..good(
+            "windows-1",
+            "stand-in for Windows Server 2016, from a media disk",
+            "win2016_1607_x64_dtc_en-us_40G_alibase_20230811.vhd",
+            &[OPT_IN, ("osferry:target", "Windows Server 2019")],
+            "Windows Server 2019",
+        )
+    },
+    Story {
+        data_disks: 1,
+        outcome: Outcome::DrillPassed,
+        ..good("drill-1", "CentOS 8, only a clone of it", CENTOS_8, &[("osferry", "drill"), PROBE], "centos 8")
+    },
+    Story {
+        outcome: Outcome::RolledBack,
+        ..good(
+            "driver-1",
+            "CentOS 8 whose new initramfs lacks the disk's driver",
+            "m-local-centos85-no-disk-driver",
+            &[OPT_IN, PROBE],
+            "centos 8",
+        )
     },
 ];

@@ -11,22 +11,31 @@ use rig::{Error, Manifest, Options, Rig, differences};
 use serde_json::json;
 
 use crate::build::{binaries, image_dir, images, tools};
-use fleet::{FLEET, Story};
+use fleet::{ALL_PATHS, FLEET, Story};
 use show::{Board, durations};
 
-/// The whole must be over by then.
-const LIMIT: Duration = Duration::from_secs(600);
+/// The whole must be over by then: a Debian upgrade takes a minute or two on an idle machine.
+const LIMIT: Duration = Duration::from_secs(900);
+/// A guest's services are up by then.
+const SETTLE_LIMIT: Duration = Duration::from_secs(60);
+/// Waits for silent guests are cut to this: every guest here is up within seconds.
+const SETTINGS: [&str; 4] =
+    ["DARK_SECONDS=60", "RHEL_GRANTED=1", "DRILL_VSWITCH=vsw-drill", "DRILL_SECURITY_GROUP=sg-drill"];
+/// Installation media for the Windows of the fleet.
+const MEDIA: &str = "m-local-media-win2019-en-us";
 
 /// Runs the demo; an error when anything is not as told.
-pub fn run(keep: bool) -> Result<(), Error> {
+pub fn run(keep: bool, all_paths: bool) -> Result<(), Error> {
+    let fleet: &'static [Story] = if all_paths { &ALL_PATHS } else { &FLEET };
     let mut clock = Clock::default();
     tools()?;
     clock.lap("installing tools");
     binaries()?;
     clock.lap("building");
     println!("building images that are not there yet");
-    let mut ids: Vec<&str> = FLEET.iter().map(|story| story.image).collect();
+    let mut ids: Vec<&str> = fleet.iter().map(|story| story.image).collect();
     ids.sort_unstable();
+    ids.dedup();
     images(&ids)?;
     clock.lap("images");
     let image_dir = image_dir()?;
@@ -34,7 +43,7 @@ pub fn run(keep: bool) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
-            outcome = demo(&state_dir, &image_dir, &mut clock) => outcome,
+            outcome = demo(fleet, &state_dir, &image_dir, &mut clock) => outcome,
             told = tokio::signal::ctrl_c() => {
                 told?;
                 Err("interrupted; everything was stopped".into())
@@ -65,12 +74,18 @@ fn clean(state_dir: &Path) -> Result<(), Error> {
     }
 }
 
-async fn demo(state_dir: &Path, image_dir: &Path, clock: &mut Clock) -> Result<(), Error> {
+async fn demo(fleet: &'static [Story], state_dir: &Path, image_dir: &Path, clock: &mut Clock) -> Result<(), Error> {
     println!("starting the local cloud ({})", state_dir.display());
     let options =
         Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), bin_dir: None, extra: Vec::new() };
     let mut rig = Rig::start(options).await?;
-    let outcome = migrate(&mut rig, clock).await;
+    if fleet.iter().any(|story| is_windows(story)) {
+        let media = rig.create_media(MEDIA).await?;
+        let windows = format!("WINDOWS_MEDIA={}", json!({ "2019": { "en-us": media } }));
+        let settings = SETTINGS.iter().map(|setting| (*setting).to_owned()).chain([windows]);
+        rig.restart(&settings.flat_map(|setting| ["--env".to_owned(), setting]).collect::<Vec<_>>()).await?;
+    }
+    let outcome = migrate(fleet, &mut rig, clock).await;
     clock.lap("checking");
     rig.stop()?;
     clock.lap("stopping");
@@ -82,17 +97,28 @@ struct Traveller {
     story: &'static Story,
     instance_id: String,
     before: Manifest,
+    /// What the story's own question was answered.
+    same: String,
 }
 
-async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
+/// No shell scripts run there.
+fn is_windows(story: &Story) -> bool {
+    story.os_after.starts_with("Windows")
+}
+
+async fn migrate(fleet: &'static [Story], rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
     let mut travellers = Vec::new();
-    for story in &FLEET {
+    for story in fleet {
         println!("{:10} {}", story.name, story.about);
         let instance_id = rig.create_instance(story.name, story.image, story.data_disks).await?;
         if story.data_disks > 0 {
             rig.run_in_guest(&instance_id, "head -c 1000000 /dev/urandom > /data/orders.db; sync").await?;
         }
-        travellers.push(Traveller { story, before: rig.manifest(&instance_id).await?, instance_id });
+        let same = match story.same {
+            Some(question) => settled(rig, &instance_id, question).await?,
+            None => String::new(),
+        };
+        travellers.push(Traveller { story, before: rig.manifest(&instance_id).await?, instance_id, same });
     }
     clock.lap("booting the fleet");
     break_on_purpose(rig, &travellers).await?;
@@ -103,7 +129,7 @@ async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
     let records = watch(rig, &travellers).await?;
     clock.lap("migrating");
     let mut wrong = Vec::new();
-    println!("\n{:10} {:10} {:10} {:10} {:>6}  seconds per stage", "instance", "outcome", "before", "after", "all");
+    println!("\n{:10} {:11} {:28} {:19} {:>6}  seconds per stage", "instance", "outcome", "before", "after", "all");
     for (traveller, record) in travellers.iter().zip(&records) {
         tell(rig, traveller, record).await?;
         wrong.extend(
@@ -115,6 +141,18 @@ async fn migrate(rig: &mut Rig, clock: &mut Clock) -> Result<(), Error> {
         return Ok(());
     }
     Err(format!("not as told:\n  {}", wrong.join("\n  ")).into())
+}
+
+/// The answer to a question, once whatever the guest starts at boot can answer it.
+async fn settled(rig: &Rig, instance_id: &str, question: &str) -> Result<String, Error> {
+    let until = Instant::now() + SETTLE_LIMIT;
+    loop {
+        match rig.run_in_guest(instance_id, question).await {
+            Err(error) if Instant::now() > until => return Err(format!("{question}: {error}").into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            Ok(answer) => return Ok(answer),
+        }
+    }
 }
 
 /// Orders what is to be killed; a cloud that is started again has forgotten it.
@@ -162,10 +200,10 @@ async fn tell(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<(), E
     let stages = durations(&rig.history(&record.id).await?);
     let total: f64 = stages.iter().map(|(_, seconds)| seconds).sum();
     let each: Vec<String> = stages.iter().map(|(name, seconds)| format!("{name} {seconds:.1}")).collect();
-    let before = record.hops.first().map(|hop| hop.from.to_string()).unwrap_or_default();
-    let after = rig.os(&traveller.instance_id).await?;
+    let before = record.hops.first().map(|hop| format!("{} ({})", hop.from, hop.engine.name())).unwrap_or_default();
+    let after = system(rig, traveller, record).await?;
     let outcome_text = format!("{outcome:?}");
-    println!("{:10} {outcome_text:10} {before:10} {after:10} {total:>6.1}  {}", traveller.story.name, each.join(", "));
+    println!("{:10} {outcome_text:11} {before:28} {after:19} {total:>6.1}  {}", traveller.story.name, each.join(", "));
     if let Some(cause) = &record.cause {
         let text: Vec<&str> = cause.text.split_whitespace().collect();
         println!("{:10} {} {}", "", cause.code, shortened(&text.join(" "), 150));
@@ -190,6 +228,14 @@ fn shortened(text: &str, limit: usize) -> String {
     format!("{begin} ... {end}")
 }
 
+/// What the guest itself says it runs.
+async fn system(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<String, Error> {
+    match is_windows(traveller.story) {
+        true => Ok(record.os_after.clone().unwrap_or_default()),
+        false => rig.os(&traveller.instance_id).await,
+    }
+}
+
 /// What is not as told.
 async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<String>, Error> {
     let story = traveller.story;
@@ -197,7 +243,7 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
     if record.state != State::Ended(story.outcome) {
         wrong.push(format!("ended as {:?}, not {:?}", record.state, story.outcome));
     }
-    let runs = rig.os(&traveller.instance_id).await?;
+    let runs = system(rig, traveller, record).await?;
     if runs != story.os_after {
         wrong.push(format!("runs {runs}, not {}", story.os_after));
     }
@@ -209,9 +255,20 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
     }
     let ours = rig.snapshots_of(record).await?.len();
     let disks = traveller.before.len();
-    let expected = if story.outcome == Outcome::Refused { 0 } else { disks };
+    let expected = match story.outcome {
+        // A drill's are released with its clone.
+        Outcome::Refused | Outcome::DrillPassed => 0,
+        // One of each disk and hop.
+        _ => disks * record.hops.len(),
+    };
     if ours != expected {
         wrong.push(format!("{ours} snapshots are left, not {expected}"));
+    }
+    if let Some(question) = story.same {
+        let now = settled(rig, &traveller.instance_id, question).await?;
+        if now != traveller.same {
+            wrong.push(format!("{question}: {} before, {} now", traveller.same.trim(), now.trim()));
+        }
     }
     if story.outcome != Outcome::Succeeded {
         let after = rig.manifest(&traveller.instance_id).await?;

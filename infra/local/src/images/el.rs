@@ -43,6 +43,7 @@ pub(crate) const PATHS: &[(&str, &str)] = &[
     ("/almalinux/", "almalinux"),
     ("/rockylinux/8/BaseOS/x86_64/os/", "rocky8"),
     ("/rhui/rhel-7-server/os/x86_64/", "rhel7"),
+    ("/rhui/rhel-7-server/extras/x86_64/", "rhel7-extras"),
     ("/rhui/rhel-7-server/empty/x86_64/", "empty"),
     ("/rhui/rhel-8-baseos/os/x86_64/", "rhel8"),
     ("/elevate/el7/x86_64/", "elevate7"),

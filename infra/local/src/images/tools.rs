@@ -60,6 +60,7 @@ pub(super) fn write(dir: &Path) -> io::Result<()> {
     )?;
     write_repo(&dir.join("migration8"), "OpenAnolis Community", &[centos2anolis("1.an8")])?;
     write_repo(&dir.join("elevate7"), "AlmaLinux", &elevate(7, 8))?;
+    write_repo(&dir.join("rhel7-extras"), "Red Hat, Inc.", &red_hat())?;
     write_repo(&dir.join("elevate8"), "AlmaLinux", &elevate(8, 9))?;
     write_repo(
         &dir.join("convert2rhel"),
@@ -108,7 +109,7 @@ fn target(name: &str, path: &str) -> String {
 
 /// Packages of the older system that the newer one does not have.
 fn removed(source: u32) -> &'static [&'static str] {
-    if source == 7 { &["python", "rhui-client"] } else { &[] }
+    if source == 7 { &["python"] } else { &[] }
 }
 
 fn fork(source: u32) -> Package {
@@ -124,6 +125,25 @@ fn fork_repository(source: u32, to: u32, name: &str, path: &str) -> Package {
     repository("leapp-repository", &format!("1.an{source}"), &kind)
         .text("/etc/leapp/files/pes-events.json", "{\"packageinfo\": []}\n")
         .config("/etc/leapp/files/leapp_upgrade_repositories.repo", &target(name, path))
+}
+
+/// The system's own leapp, as Red Hat's extras and RHUI have it.
+fn red_hat() -> Vec<Package> {
+    let kind = json!({
+        "source": 7, "target": 8, "from": "Red Hat Enterprise Linux 7.9", "entry": "RHEL-Upgrade-Initramfs",
+        "schemas": ["1.0.0", "1.1.0", "1.2.0"], "removed": ["python"], "vendors": ["Red Hat, Inc.", "Alibaba Cloud"],
+    });
+    vec![
+        leapp("leapp", "0.17.0", "1.el7_9"),
+        repository("leapp-upgrade-el7toel8", "1.el7_9", &kind)
+            .provides(&["leapp-upgrade = 0.21.0"])
+            .requires(&["leapp"])
+            .text("/etc/leapp/files/pes-events.json", "{\"packageinfo\": []}\n"),
+        Package::new("leapp-rhui-alibaba", "1.0.0", "1.el7").config(
+            "/etc/leapp/files/leapp_upgrade_repositories.repo",
+            &target("rhel-8-baseos-rhui", "/rhui/rhel-8-baseos/os/x86_64/"),
+        ),
+    ]
 }
 
 fn elevate(source: u32, to: u32) -> Vec<Package> {

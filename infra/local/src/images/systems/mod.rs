@@ -345,7 +345,7 @@ fn rhui_client(system: &System) -> Package {
     let repos: &[(&str, &str)] = match major {
         7 => &[
             ("rhui-rhel-7-server-rhui-rpms", "rhel-7-server/os"),
-            ("rhui-rhel-7-server-rhui-extras-rpms", "rhel-7-server/empty"),
+            ("rhui-rhel-7-server-rhui-extras-rpms", "rhel-7-server/extras"),
             ("rhui-rhel-7-server-rhui-optional-rpms", "rhel-7-server/empty"),
         ],
         _ => &[("rhui-rhel-8-for-x86_64-baseos-rhui-rpms", "rhel-8-baseos/os")],

@@ -15,6 +15,16 @@ leapp_phase() {
 
 #: prepare
 leapp_install() {
+    # A leapp that the person had before keeps its settings and its database.
+    if [ ! -d "$UNDO/leapp" ]; then
+        rm -rf "$UNDO/leapp.new"
+        for folder in etc var/lib; do
+            mkdir -p "$UNDO/leapp.new/$folder"
+            [ ! -e "$R/$folder/leapp" ] || cp -a "$R/$folder/leapp" "$UNDO/leapp.new/$folder/"
+        done
+        mv "$UNDO/leapp.new" "$UNDO/leapp"
+    fi
+    keep_file /etc/migration-results
     for file in /etc/yum.conf /etc/dnf/dnf.conf; do
         keep_file $file
         [ ! -f "$R$file" ] || sed -i 's/^exclude\(pkgs\)\{0,1\} *=/#osferry &/' "$R$file"
@@ -156,8 +166,11 @@ leapp_undo() {
     done
     rm -f "$R"/boot/vmlinuz-upgrade.* "$R"/boot/initramfs-upgrade.* "$LEAPP_RESUME"
     remove_packages
-    put_back_files
     rm -rf "$LEAPP_PYTHON" "$R/var/lib/leapp" "$R/etc/leapp" "$R/run/leapp.pid" "$R/etc/migration-results"
+    for folder in etc var/lib; do
+        [ ! -e "$UNDO/leapp/$folder/leapp" ] || cp -a "$UNDO/leapp/$folder/leapp" "$R/$folder/"
+    done
+    put_back_files
 }
 
 #: finish

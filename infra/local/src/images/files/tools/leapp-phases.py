@@ -8,8 +8,6 @@ def target_repos():
     folder = WORK + '/repos'
     # The migration tools' own repository is no part of the target.
     sections = [section for section in re.split(r'^(?=\[)', read(REPOS), flags=re.M) if section.startswith('[') and not section.startswith('[migration') and not re.search(r'^enabled *= *0', section, re.M)]
-    if KIND.get('rhui'):
-        sections = ['[rhel-8-baseos]\nname=rhel-8-baseos\nbaseurl=%s\nenabled=1\n' % KIND['rhui']]
     if not sections:
         entry('target_userspace_creator', 'There are no enabled target repositories',
               'This can happen when a system is not correctly registered with the subscription manager or, when the leapp --no-rhsm option has been used, no custom repositories have been passed on the command line.', inhibitor=True)
