@@ -26,6 +26,12 @@ impl Act for Cleanup {
             Err(fault) if fault.cause().code == Code::InstanceGone => None,
             Err(fault) => return Err(fault),
         };
+        job.stop_orphans().await;
+        if status.is_some() && job.marked("told").is_none() {
+            // First of all: whatever else fails here, nobody takes the tag for a wish again.
+            job.cloud.tag(&job.record.instance_id, &tags(job, outcome)).await?;
+            job.mark("told");
+        }
         if let Some(status) = status.as_deref().filter(|_| job.record.must_undo() && job.marked("undone").is_none())
             && let Some(waiting) = undo(job, status).await?
         {
@@ -41,13 +47,16 @@ impl Act for Cleanup {
         for setting in job.changed.clone() {
             match setting.kind {
                 SettingKind::DeleteAutoSnapshot => {
-                    job.cloud.protect_auto_snapshots(&setting.resource, setting.before).await?
+                    match job.cloud.protect_auto_snapshots(&setting.resource, setting.before).await {
+                        // A disk that is gone has no settings.
+                        Err(error) if error.code().contains("NotFound") => {}
+                        set => set?,
+                    }
                 }
             }
             job.changed.retain(|other| other != &setting);
         }
         snapshots(job, outcome).await?;
-        job.cloud.tag(&job.record.instance_id, &tags(job, outcome)).await?;
         Ok(Event::Cleaned)
     }
 }
@@ -63,7 +72,13 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Option<Eve
         Command::Pending => Ok(Some(job.wait(120, "taking back what was prepared"))),
         Command::Lost(why) => Ok(Some(job.wait(30, why))),
         Command::Ran(output) => {
-            let left = output.read(guest::read_undone)?;
+            let left = match output.read(guest::read_undone) {
+                Ok(left) => left,
+                Err(fault) => {
+                    job.forget("undo");
+                    return Err(Cause::transient(Code::NotUndone, fault.to_string()).into());
+                }
+            };
             if left.is_empty() {
                 job.mark("undone");
                 return Ok(None);
@@ -79,11 +94,14 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Option<Eve
 /// Snapshots of this leg that no tool was started after are of no use; where a person must look, all of this
 /// migration's are the only way back.
 async fn snapshots<C: Cloud>(job: &Job<'_, C>, outcome: Outcome) -> Result<(), Fault> {
-    let leg = job.record.id.name(&format!("{}-", job.record.leg()));
+    // A drill touches nothing of the instance in any hop; its snapshots are of the first.
+    let first = if job.record.clone.is_some() { 0 } else { job.record.hop };
+    let legs: Vec<String> =
+        (first..=job.record.hop).map(|hop| job.record.id.name(&format!("{}-", job.record.leg_of(hop)))).collect();
     let kept = STUCK_RETENTION.max(job.record.policy.retention_days);
     for snapshot in release::snapshots(job).await? {
         let ours = MigrationId::in_name(&snapshot.name).as_ref() == Some(&job.record.id);
-        if ours && !job.record.touched && snapshot.name.starts_with(&leg) {
+        if ours && !job.record.touched && legs.iter().any(|leg| snapshot.name.starts_with(leg)) {
             job.cloud.delete_snapshot(&snapshot.snapshot_id).await?;
         } else if ours && outcome == Outcome::Stuck {
             release::keep_snapshot(job.cloud, &snapshot.snapshot_id, kept).await?;
@@ -147,11 +165,34 @@ mod tests {
             let record = drive(&Cleanup, &cloud, ending(outcome, touched), false).await;
             assert_eq!(record.state, State::Ended(outcome));
             let done = cloud.done.borrow();
-            let (tag, rest) = done.split_last().unwrap();
+            let (tag, rest) = done.split_first().unwrap();
             assert_eq!(rest, expected, "{outcome:?}");
             assert!(tag.starts_with("tag osferry="), "{tag}");
             assert_eq!(tag.contains("osferry:os=Alibaba Cloud Linux 3"), touched);
         }
+    }
+
+    #[tokio::test]
+    async fn a_drill_of_several_hops_leaves_no_snapshot() {
+        let cloud = with_snapshots(FakeCloud::new(), &record_in(Stage::Cleanup));
+        let mut start = ending(Outcome::DrillPassed, false);
+        (start.hop, start.policy.mode) = (1, migration::policy::Mode::Drill);
+        start.clone = Some(migration::DrillClone { instance_id: "i-9".into() });
+        let record = drive(&Cleanup, &cloud, start, false).await;
+        assert_eq!(record.state, State::Ended(Outcome::DrillPassed));
+        let done = cloud.done.borrow();
+        assert_eq!(done.iter().filter(|what| what.starts_with("delete-snapshot")).count(), 2, "{done:?}");
+    }
+
+    #[tokio::test]
+    async fn a_setting_of_a_disk_that_is_gone_is_no_obstacle() {
+        let cloud = FakeCloud::new();
+        cloud.refuses.borrow_mut().insert("ModifyDiskAttribute".into(), "InvalidDiskId.NotFound".into());
+        let mut start = ending(Outcome::Succeeded, true);
+        let (resource, kind) = ("d-9".to_owned(), SettingKind::DeleteAutoSnapshot);
+        start.changed = vec![migration::CloudSetting { resource, kind, before: true }];
+        let record = drive(&Cleanup, &cloud, start, false).await;
+        assert_eq!((record.state, record.unclean), (State::Ended(Outcome::Succeeded), false));
     }
 
     #[tokio::test]

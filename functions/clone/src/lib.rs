@@ -23,10 +23,12 @@ impl Act for Clone {
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
         let source = job.instance_of(&job.record.instance_id).await?;
         let network = Network::of(job, &source)?;
-        if let Some(clone) = release::clones(job).await?.into_iter().next() {
+        // Those of earlier runs, if their cleaning was given up, are of other snapshots.
+        let name = release::clone_name(job.record);
+        if let Some(clone) = release::clones(job).await?.into_iter().find(|clone| clone.instance_name == name) {
             return comes_up(job, clone).await;
         }
-        let Some(image) = release::images(job).await?.into_iter().next() else {
+        let Some(image) = release::images(job).await?.into_iter().find(|image| image.image_name == name) else {
             return create_image(job).await;
         };
         match image.status.as_str() {
@@ -57,6 +59,10 @@ impl Network {
                 "DRILL_SECURITY_GROUP {security_group_id} is one of {} itself: its clone could reach what it reaches",
                 source.instance_id
             );
+            return Err(refuse(text));
+        }
+        if source.vpc_attributes.v_switch_id == v_switch_id {
+            let text = format!("DRILL_VSWITCH {v_switch_id} is that of {}: a drill runs apart", source.instance_id);
             return Err(refuse(text));
         }
         Ok(Self { v_switch_id, security_group_id })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use migration::{Cause, Code, Event, Millis};
+use migration::{Cause, Code, DISKS_BACK, Event, Millis};
 use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Tag};
 use stage::cloud::Cloud;
 use stage::{Fault, Job};
@@ -37,7 +37,7 @@ pub(crate) async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Resul
     if !disks_are_back(job, &snapshots).await? {
         return Ok(job.wait(10, "disks are being reset"));
     }
-    job.mark("reset");
+    job.mark(DISKS_BACK);
     Ok(job.proceed("every disk is back"))
 }
 
@@ -47,6 +47,8 @@ async fn stop<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
         job.cloud.stop(&job.record.instance_id, force).await?;
         job.mark("stop");
     }
+    // Somebody may have started it between two resets: then all go back once more, to one moment.
+    job.memo.marks.retain(|mark, _| !mark.starts_with("reset "));
     Ok(job.wait(60, "stopping the instance"))
 }
 
@@ -71,9 +73,17 @@ async fn kept<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<bool, Fa
                 disk_id: system.disk_id.clone(),
                 ..CreateSnapshot::default()
             };
-            job.cloud.create_snapshot(&request).await?;
+            // It is for study only: whatever stands against it must not keep the machine down.
+            let tried = job.marked("keep").is_some();
             job.mark("keep");
-            Ok(false)
+            match job.cloud.create_snapshot(&request).await {
+                Ok(_) => Ok(false),
+                Err(error) if tried => {
+                    job.keep("failed system disk", &format!("was not kept: {error}"));
+                    Ok(true)
+                }
+                Err(_) => Ok(false),
+            }
         }
     }
 }
@@ -85,6 +95,10 @@ async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<
     let is_system = |id: &str| disks.iter().any(|disk| disk.disk_id == id && disk.kind == DiskKind::System);
     let mut usable = Vec::new();
     for disk in job.record.disks.iter().filter(|disk| goes_back(scope, is_system(&disk.disk_id))) {
+        if disks.iter().all(|attached| attached.disk_id != disk.disk_id) {
+            let text = format!("disk {} is not attached to {} any more", disk.disk_id, job.record.instance_id);
+            return Err(Cause::transient(Code::SnapshotMissing, text).into());
+        }
         let found = known.iter().find(|snapshot| {
             Some(&snapshot.snapshot_id) == disk.snapshot_id.as_ref()
                 && snapshot.source_disk_id == disk.disk_id

@@ -12,7 +12,7 @@ use guest::Look;
 use migration::findings::os_told;
 use migration::os::Os;
 use migration::policy::Scope;
-use migration::{Cause, Code, Event, Millis, Stage};
+use migration::{Cause, Code, DISKS_BACK, Event, Millis, Stage};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
 
@@ -33,6 +33,11 @@ impl Act for Rollback {
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
         let status = job.instance().await?.status;
+        job.stop_orphans().await;
+        if job.record.disks_back {
+            // Tried again after all disks were back: what was written since must not be lost.
+            return prove(job, &status).await;
+        }
         if job.marked("looked").is_none() {
             return look(job, &status).await;
         }
@@ -46,7 +51,7 @@ impl Act for Rollback {
         if job.marked("may be undone").is_some() && job.marked("must be reset").is_none() {
             return undo(job, &status).await;
         }
-        if job.marked("reset").is_none() {
+        if job.marked(DISKS_BACK).is_none() {
             return disks::reset(job, &status).await;
         }
         prove(job, &status).await
@@ -61,17 +66,20 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
         match job.persistent_command("look", &scripts.look(), LOOK_TIMEOUT).await? {
             Command::Pending => return Ok(job.wait(60, "asking the guest")),
             Command::Lost(why) => return Ok(job.wait(15, why)),
-            Command::Ran(output) => {
-                let seen = output.read(guest::read_look)?;
-                tracing::info!(
-                    migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
-                    started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
-                );
-                evidence::tell(job, &seen);
-                if !seen.no_return && runs(&seen, &scripts.hop.from) {
-                    job.mark("may be undone");
+            Command::Ran(output) => match output.read(guest::read_look) {
+                Ok(seen) => {
+                    tracing::info!(
+                        migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
+                        started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
+                    );
+                    evidence::tell(job, &seen);
+                    if !seen.no_return && runs(&seen, &scripts.hop.from) {
+                        job.mark("may be undone");
+                    }
                 }
-            }
+                // Too broken to say what it is: this is what the snapshots are for.
+                Err(fault) => job.keep("the guest's answer", &format!("{fault}: {}", output.text)),
+            },
         }
     }
     job.mark("looked");
@@ -98,8 +106,10 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
         Command::Pending => Ok(job.wait(60, "asking the guest whether all is as before")),
         Command::Lost(why) => Ok(job.wait(15, why)),
         Command::Ran(output) => {
-            let seen = output.read(guest::read_look)?;
-            if !seen.started && !seen.no_return && runs(&seen, &scripts.hop.from) {
+            let clean = output
+                .read(guest::read_look)
+                .is_ok_and(|seen| !seen.started && !seen.no_return && runs(&seen, &scripts.hop.from));
+            if clean {
                 return Ok(Event::Restored { os: scripts.hop.from.to_string(), untouched: true });
             }
             job.mark("must be reset");
@@ -109,7 +119,8 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
 }
 
 async fn prove<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
-    if status == "Stopped" && job.marked("start").is_none() {
+    // Again when it fell back: a start may find no host at first.
+    if status == "Stopped" && job.marked("start").is_none_or(|at| job.now - at >= STOP_LIMIT) {
         job.cloud.start(&job.record.instance_id).await?;
         job.mark("start");
     }
@@ -121,7 +132,13 @@ async fn prove<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fa
         Command::Pending => Ok(job.wait(60, "asking the old system")),
         Command::Lost(why) => Ok(job.wait(15, why)),
         Command::Ran(output) => {
-            let seen = output.read(guest::read_look)?;
+            let seen = match output.read(guest::read_look) {
+                Ok(seen) => seen,
+                Err(fault) => {
+                    job.forget("proof");
+                    return Err(Cause::transient(Code::NotRestored, fault.to_string()).into());
+                }
+            };
             if !seen.started && runs(&seen, &scripts.hop.from) {
                 return Ok(Event::Restored { os: scripts.hop.from.to_string(), untouched: false });
             }

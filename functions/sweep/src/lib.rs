@@ -60,14 +60,16 @@ async fn wake<C, R: Records, B: Bus>(
     swept: &mut Swept,
 ) -> Result<(), StageError> {
     let Some(stored) = env.records.load(&due.id).await? else { return Ok(()) };
+    // What cannot be sent must not keep the stage from its deadlines: it is reported after the stage was woken.
+    let mut sent = Ok(());
     if due.outbox && !stored.outbox.is_empty() {
-        publish(env, &due.id, stored.outbox_seq, &stored.outbox).await?;
-        swept.resent += 1;
+        sent = publish(env, &due.id, stored.outbox_seq, &stored.outbox).await;
+        swept.resent += usize::from(sent.is_ok());
     }
     // Whoever wrote it down died before it was answered; the answer requests the stage that comes next.
     if stored.wish.is_some() && settle(env, &due.id, invocation).await? {
         swept.answered += 1;
-        return Ok(());
+        return sent;
     }
     if let Some(stage) = stored.record.stage() {
         let event = stage_requested(&env.event_bus, format!("{}-sweep-{now}", due.id), &due.id, stage, now);
@@ -76,7 +78,7 @@ async fn wake<C, R: Records, B: Bus>(
         tracing::info!(migration_id = %due.id, stage = stage.name(), code = ?None::<Code>, "woken");
         swept.woken += 1;
     }
-    Ok(())
+    sent
 }
 
 #[cfg(test)]
@@ -143,9 +145,9 @@ mod tests {
             Effect::Note(step) => Some(Outgoing::Step(step.clone())),
             _ => None,
         });
-        let release = Outgoing::Release { instance_id: "i-1".into() };
+        let release = Outgoing::Release { instance_id: "i-1".into(), tries: 0 };
         let outbox: Vec<Outgoing> = steps.chain([release]).collect();
-        assert!(world.records.lock("i-1", &record.id).await.unwrap());
+        assert!(world.records.lock("i-1", &record.id, 0).await.unwrap());
         assert!(world.records.create(&ended.record, &outbox, 1_000).await.unwrap());
         assert_eq!(sweep(&world, 1_000, &invocation()).await.unwrap(), Swept { resent: 1, ..Swept::default() });
         assert_eq!(ended.record.state, State::Ended(Outcome::Succeeded));

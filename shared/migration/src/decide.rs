@@ -7,8 +7,8 @@ use crate::code::Code;
 use crate::plan::{self, Acknowledgement};
 use crate::policy::Mode;
 use crate::record::{
-    Cause, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome, Record, Stage, State, Step,
-    Timing,
+    Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
+    Record, Stage, State, Step, Timing,
 };
 
 /// What a stage saw, or what a person wants.
@@ -111,11 +111,6 @@ impl Wish {
             Self::Cancel { by } | Self::Retry { by } | Self::Acknowledge { by, .. } | Self::GoBack { by } => by,
         }
     }
-
-    /// Whether it begins something anew on an instance whose migration is over: the instance's lock is needed.
-    pub fn revives(&self, state: State) -> bool {
-        matches!(state, State::Ended(_)) && matches!(self, Self::Retry { .. } | Self::GoBack { .. })
-    }
 }
 
 /// What must be published once the decision is remembered.
@@ -217,6 +212,9 @@ fn overdue(record: &Record, stage: Stage) -> Cause {
 /// and five of them are nothing beside a stage's deadline.
 const LONGEST_PAUSE: Millis = 300_000;
 
+/// So many of a stage's last commands may still run when it is left.
+const ORPHANS: usize = 5;
+
 struct Next {
     record: Record,
     effects: Vec<Effect>,
@@ -256,19 +254,24 @@ impl Next {
         let blocking = blocking(&findings);
         let before_clone = self.record.drilling() && self.record.clone.is_none();
         let prepares = self.record.current_hop().is_some_and(|hop| hop.engine.prepares());
-        let digest = plan::digest(&self.record, &findings);
-        let risky = self.record.policy.acknowledge && self.record.clone.is_none() && plan::risks(&findings).count() > 0;
+        // What will be mended is part of the plan before it is done as well as after.
+        let wanted: Vec<Remediation> = findings.iter().filter(|f| f.blocks()).filter_map(|f| f.remediation).collect();
+        let mended: Vec<Remediation> = self.record.remediated.iter().chain(&wanted).copied().collect();
+        let digest = plan::digest(&self.record, &mended, &findings);
+        let risky = plan::risks(&findings).count() > 0 || !mended.is_empty();
+        let known = self.record.acknowledged.iter().any(|known| known.digest == digest);
+        let asks = self.record.policy.acknowledge && self.record.clone.is_none() && risky && !known;
         self.note_checks(&blocking, findings);
         if !mendable {
             self.refuse(blocking);
         } else if before_clone {
             self.enter(Stage::Snapshot, "checks passed");
+        } else if asks {
+            self.await_acknowledgement(digest);
         } else if !blocking.is_empty() {
             self.prepare("what blocks may be mended");
         } else if prepares && !self.record.prepared {
             self.prepare("checks passed");
-        } else if risky && !self.record.acknowledged.iter().any(|known| known.digest == digest) {
-            self.await_acknowledgement(digest);
         } else if self.record.clone.is_some() {
             self.enter(Stage::Migrate, "checks passed on the clone");
         } else {
@@ -367,6 +370,7 @@ impl Next {
         self.record.remediated.clear();
         self.record.touched = false;
         self.record.disks.clear();
+        self.record.disks_back = false;
         self.record.awaiting = None;
     }
 
@@ -405,7 +409,9 @@ impl Next {
             self.record.hop = 0;
             self.enter(Stage::Precheck, "the drill was clean, now the instance itself");
         } else {
+            self.record.unclean = false;
             self.end("cleaned up");
+            self.effects.push(Effect::Release(self.record.instance_id.clone()));
         }
     }
 
@@ -414,6 +420,7 @@ impl Next {
         self.begin_leg();
         self.record.run += 1;
         self.record.clone = None;
+        self.record.acknowledged.clear();
         self.record.cause = None;
         self.record.ending = None;
         self.record.findings.clear();
@@ -436,18 +443,21 @@ impl Next {
             }
             (Wish::GoBack { by }, State::Ended(Outcome::Succeeded)) if self.record.touched => {
                 self.record.cause = Some(Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
+                self.record.disks_back = false;
                 self.revive(Stage::Rollback, "back to the snapshots");
             }
             (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched => {
                 self.revive(Stage::Rollback, "the rollback is tried again");
             }
-            (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.prepared => {
+            (Wish::Retry { .. }, State::Ended(outcome)) if self.record.unclean => {
                 self.revive(Stage::Cleanup, "cleaning up is tried again");
-                self.record.ending = Some(Outcome::Failed);
+                // An undo that had left something is what made it stuck.
+                let undo = outcome == Outcome::Stuck && self.record.prepared;
+                self.record.ending = Some(if undo { Outcome::Failed } else { outcome });
             }
             (Wish::Retry { .. }, State::Ended(outcome)) if outcome != Outcome::Succeeded => {
                 let drilled = self.record.drill.as_ref().is_some_and(|drill| !drill.passed);
-                if drilled || self.record.policy.mode == Mode::Drill {
+                if drilled || self.record.clone.is_some() || self.record.policy.mode == Mode::Drill {
                     self.record.drill = None;
                     self.record.hop = 0;
                 }
@@ -507,13 +517,18 @@ impl Next {
         let not_undone = stage == Stage::Cleanup && self.record.must_undo() && !gone;
         self.record.cause.get_or_insert(cause);
         let cloned = self.record.clone.is_some();
+        self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);
         match stage {
             // Something of ours is left in the guest, or in the account: a person must look.
             Stage::Cleanup => {
                 if not_undone {
                     self.record.ending = Some(Outcome::Stuck);
                 }
-                self.end("cleaning up was given up");
+                self.record.unclean = true;
+                self.end("cleaning up was given up; the instance stays locked until it is tried again");
+                if gone {
+                    self.effects.push(Effect::Release(self.record.instance_id.clone()));
+                }
             }
             // The evidence is collected where an instance is taken back.
             Stage::Migrate | Stage::Verify if cloned && !gone => self.enter(Stage::Rollback, "looking at the clone"),
@@ -561,7 +576,16 @@ impl Next {
         self.record.progress = None;
         self.record.note.clear();
         self.record.awaiting = None;
-        self.record.memo = Memo::default();
+        let memo = std::mem::take(&mut self.record.memo);
+        if matches!(stage, Stage::Rollback | Stage::Cleanup) {
+            let mut sent: Vec<CommandRef> = memo.commands.into_values().collect();
+            sent.sort_by_key(|command| command.sent_at);
+            // Earlier ones are over: a stage waits for one before it sends the next.
+            let skip = sent.len().saturating_sub(ORPHANS);
+            self.record.orphans.extend(sent.into_iter().skip(skip).map(|command| command.invoke_id));
+        } else {
+            self.record.orphans.clear();
+        }
         self.effects.push(Effect::Request(stage));
         self.effects.push(Effect::Announce(Notice::Entered(stage)));
     }
@@ -577,7 +601,6 @@ impl Next {
         self.record.progress = None;
         self.record.note.clear();
         self.record.memo = Memo::default();
-        self.effects.push(Effect::Release(self.record.instance_id.clone()));
         self.effects.push(Effect::Announce(Notice::Ended(outcome)));
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::check::{Finding, Severity};
+use crate::check::{Finding, Remediation, Severity};
 use crate::record::{Millis, Record};
 
 /// Somebody knows the risks of a plan.
@@ -22,9 +22,12 @@ pub fn risks(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     findings.iter().filter(|finding| finding.severity == Severity::Warn)
 }
 
-/// Digest of the plan: instance, way, policy, remediations and the risks' ids. Whatever of it changes needs a new
+/// Digest of the plan: instance, way, policy, what is or will be `mended`, and the risks' ids. Whatever of it changes needs a new
 /// acknowledgement; figures in the findings' texts may change from day to day and do not count. 64 hex digits.
-pub fn digest(record: &Record, findings: &[Finding]) -> String {
+pub fn digest(record: &Record, mended: &[Remediation], findings: &[Finding]) -> String {
+    let mut mended: Vec<&str> = mended.iter().map(|remediation| remediation.name()).collect();
+    mended.sort_unstable();
+    mended.dedup();
     let mut ids: Vec<&str> = risks(findings).map(|finding| finding.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -32,7 +35,7 @@ pub fn digest(record: &Record, findings: &[Finding]) -> String {
         "instance": record.instance_id,
         "hops": record.hops.get(record.hop..).unwrap_or_default(),
         "policy": record.policy,
-        "remediated": record.remediated,
+        "mended": mended,
         "risks": ids,
     });
     Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -78,13 +81,13 @@ mod tests {
     fn the_digest_follows_the_plan_and_not_the_figures() {
         let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
         let warn = |id: &str, found: &str| Finding::warn(id, found, "r");
-        let before = digest(&record, &[warn("a", "12 MiB"), warn("b", "x")]);
-        assert_eq!(before, digest(&record, &[warn("b", "y"), warn("a", "13 MiB"), Finding::info("c", "z")]));
+        let before = digest(&record, &[], &[warn("a", "12 MiB"), warn("b", "x")]);
+        assert_eq!(before, digest(&record, &[], &[warn("b", "y"), warn("a", "13 MiB"), Finding::info("c", "z")]));
         assert_eq!(before.len(), 64);
-        assert_ne!(before, digest(&record, &[warn("a", "12 MiB")]));
+        assert_ne!(before, digest(&record, &[], &[warn("a", "12 MiB")]));
         let mut other = record.clone();
         other.policy.observe_minutes = 1;
-        assert_ne!(before, digest(&other, &[warn("a", ""), warn("b", "")]));
+        assert_ne!(before, digest(&other, &[], &[warn("a", ""), warn("b", "")]));
     }
 
     #[test]

@@ -125,9 +125,9 @@ const ACKNOWLEDGEMENT_LIMIT: Millis = 14 * 24 * 60 * MINUTE;
 pub enum Outcome {
     /// The new system runs and is healthy.
     Succeeded,
-    /// A check said no; nothing was changed.
+    /// A check said no; in this hop no package was changed.
     Refused,
-    /// It could not be begun; nothing was changed.
+    /// It went wrong short of the point of no return; in this hop no disk had to go back.
     Failed,
     /// It went wrong, and the old system runs again.
     RolledBack,
@@ -421,7 +421,19 @@ pub struct Record {
     /// How long each stage of this run took.
     #[serde(default)]
     pub timings: Vec<Timing>,
+    /// Whether cleaning up was given up: something of ours is left, and the instance stays locked.
+    #[serde(default)]
+    pub unclean: bool,
+    /// Whether every disk that goes back is back: from then on a rollback only proves, and resets nothing again.
+    #[serde(default)]
+    pub disks_back: bool,
+    /// `t-…` of commands that the stage before had sent, the latest last: they must not go on beside an undo.
+    #[serde(default)]
+    pub orphans: Vec<String>,
 }
+
+/// The mark of a rollback whose disks are all back.
+pub const DISKS_BACK: &str = "reset";
 
 /// Why a stored record cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -485,6 +497,9 @@ impl Record {
             acknowledged: Vec::new(),
             changed: Vec::new(),
             timings: Vec::new(),
+            unclean: false,
+            disks_back: false,
+            orphans: Vec::new(),
         }
     }
 
@@ -501,14 +516,21 @@ impl Record {
     /// Whether cleanup must take back what was prepared in the guest: the migration does not happen, and it is
     /// no clone that is thrown away.
     pub fn must_undo(&self) -> bool {
-        self.prepared && self.clone.is_none() && self.ending != Some(Outcome::Succeeded)
+        // A stuck migration is beyond undoing: its snapshots are the way back.
+        let beyond = matches!(self.ending, Some(Outcome::Succeeded | Outcome::Stuck));
+        self.prepared && self.clone.is_none() && !beyond
     }
 
     /// The run and the hop under way, as part of names: `0`, `1`, after a retry `1.0`.
     pub fn leg(&self) -> String {
+        self.leg_of(self.hop)
+    }
+
+    /// This run and a hop, as part of names.
+    pub fn leg_of(&self, hop: usize) -> String {
         match self.run {
-            0 => self.hop.to_string(),
-            run => format!("{run}.{}", self.hop),
+            0 => hop.to_string(),
+            run => format!("{run}.{hop}"),
         }
     }
 

@@ -384,6 +384,7 @@ fn retry_goes_on_from_where_it_makes_sense() {
         let mut record = record();
         (record.state, record.look_at) = (State::Ended(outcome), None);
         (record.touched, record.prepared, record.hop) = (touched, prepared, 1);
+        record.unclean = prepared;
         record
     };
     for (outcome, touched, prepared, then, leg) in [
@@ -453,4 +454,60 @@ fn events_of_a_clone_lead_to_its_drill_as_long_as_there_is_one() {
     for instance in ["i-1", "i-2"] {
         assert!(over.contains(&Effect::Release(instance.into())), "{instance}");
     }
+}
+
+#[test]
+fn cleaning_that_was_given_up_keeps_the_instance_locked_until_it_is_done() {
+    let releases = |effects: &[Effect]| effects.iter().filter(|effect| matches!(effect, Effect::Release(_))).count();
+    for (ending, prepared, ended, again) in [
+        (Outcome::Succeeded, true, Outcome::Succeeded, Outcome::Succeeded),
+        (Outcome::RolledBack, false, Outcome::RolledBack, Outcome::RolledBack),
+        (Outcome::Cancelled, true, Outcome::Stuck, Outcome::Failed),
+    ] {
+        let mut record = record();
+        (record.state, record.ending, record.prepared) = (State::In(Stage::Cleanup), Some(ending), prepared);
+        let given_up = decide(&record, Event::Faulted(Cause::permanent(Code::Forbidden, "no")), 1);
+        assert_eq!((given_up.record.state, releases(&given_up.effects)), (State::Ended(ended), 0));
+        let retried = follow(given_up.record, [Event::Wished(Wish::Retry { by: "li".into() })]);
+        assert_eq!((retried.state, retried.ending), (State::In(Stage::Cleanup), Some(again)));
+        let done = decide(&retried, Event::Cleaned, 2);
+        assert_eq!((done.record.state, releases(&done.effects)), (State::Ended(again), 1));
+    }
+}
+
+#[test]
+fn a_rollback_that_is_tried_again_resets_no_disk_twice() {
+    let mut record = record();
+    (record.state, record.touched) = (State::In(Stage::Rollback), true);
+    record.memo.marks.insert(migration::DISKS_BACK.into(), 1);
+    let stuck = follow(record, [Event::Faulted(Cause::permanent(Code::NotRestored, "silent")), Event::Cleaned]);
+    assert_eq!((stuck.state, stuck.disks_back), (State::Ended(Outcome::Stuck), true));
+    let again = follow(stuck, [Event::Wished(Wish::Retry { by: "li".into() })]);
+    assert_eq!((again.state, again.disks_back), (State::In(Stage::Rollback), true));
+}
+
+#[test]
+fn what_a_stage_had_sent_is_known_to_whoever_takes_it_back() {
+    let mut record = record();
+    record.state = State::In(Stage::Prepare);
+    for (key, sent_at) in [("prepare-1", 1), ("prepare-2", 2)] {
+        let command = migration::CommandRef { invoke_id: format!("t-{sent_at}"), sent_at };
+        record.memo.commands.insert(key.into(), command);
+    }
+    let cancelled = follow(record, [Event::Wished(Wish::Cancel { by: "li".into() })]);
+    assert_eq!((cancelled.orphans, cancelled.memo.commands.len()), (vec!["t-1".to_owned(), "t-2".to_owned()], 0));
+}
+
+#[test]
+fn what_will_be_mended_is_acknowledged_before_it_is_done() {
+    let blocked = || Event::Assessed(vec![Finding::block("guest.i686", "f", "r").mended_by(Remediation::RemoveI686)]);
+    let mut record = el8(path::Engine::DistroSync);
+    (record.policy.acknowledge, record.policy.remediate) = (true, vec![Remediation::RemoveI686]);
+    let waiting = follow(record, [Event::Prechecked(vec![]), blocked()]);
+    let digest = waiting.awaiting.clone().unwrap();
+    assert!(!waiting.prepared);
+    let known = Event::Wished(Wish::Acknowledge { by: "li".into(), digest });
+    let mended = [blocked(), Event::Prepared(vec![Remediation::RemoveI686]), Event::Assessed(vec![])];
+    let record = follow(follow(waiting, [known]), mended);
+    assert_eq!(record.state, State::In(Stage::Snapshot), "one acknowledgement is enough");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migration::{Cause, CloudSetting, Code, CommandRef, Event, Exhibit, Memo, Millis, Record, Shell, Stage};
-use openapi::ecs::{CommandType, Instance, RunCommand};
+use openapi::ecs::{CommandType, Instance, InvocationResult, RunCommand};
 use sha2::{Digest, Sha256};
 
 use crate::cloud::Cloud;
@@ -146,6 +146,10 @@ impl<'a, C: Cloud> Job<'a, C> {
         };
         Ok(match result.invocation_status.as_str() {
             "Pending" | "Scheduled" | "Running" | "Stopping" => Command::Pending,
+            // A shell that a signal ended has not said what it had to say: a reboot, or the lack of memory.
+            "Success" | "Failed" if self.was_killed(&result) => {
+                Command::Lost(format!("{key} ({invoke_id}) was killed: exit code {:?}", result.exit_code))
+            }
             // 194 (reboot; 3010 on Windows) may be reported as either.
             "Success" | "Failed" if result.exit_code.is_some() && !interrupted(&result.error_code) => {
                 Command::Ran(Output { exit_code: result.exit_code.unwrap_or_default(), text: result.output, invoke_id })
@@ -154,6 +158,25 @@ impl<'a, C: Cloud> Job<'a, C> {
                 Command::Lost(format!("{key} ({invoke_id}): {status} {} {}", result.error_code, result.error_info))
             }
         })
+    }
+
+    fn was_killed(&self, result: &InvocationResult) -> bool {
+        let by_signal = result.exit_code.is_some_and(|code| (129..160).contains(&code));
+        by_signal && self.command_type() == CommandType::RunShellScript && !result.output.contains("osf\tdone\t")
+    }
+
+    /// Stops what the stage before had sent and may still run in the guest: it must not go on beside what takes its
+    /// work back. What is over already is fine.
+    pub async fn stop_orphans(&mut self) {
+        if self.marked("orphans").is_some() {
+            return;
+        }
+        for invoke_id in &self.record.orphans {
+            if let Err(error) = self.cloud.stop_invocation(invoke_id, self.record.subject()).await {
+                tracing::info!(migration_id = %self.record.id, invoke_id, %error, "a command was not stopped");
+            }
+        }
+        self.mark("orphans");
     }
 
     /// In which language the hop's scripts are.

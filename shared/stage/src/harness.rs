@@ -153,7 +153,8 @@ async fn acquire<C, R: Records, B>(
     stored: &Stored,
     invocation: &Invocation,
 ) -> Result<bool, StageError> {
-    let lease = Lease { holder: invocation.request_id.clone(), until: invocation.deadline + LEASE_MARGIN };
+    let lease =
+        Lease { holder: invocation.request_id.clone(), until: invocation.deadline.saturating_add(LEASE_MARGIN) };
     Ok(env.records.acquire(stored, &lease).await?)
 }
 
@@ -217,14 +218,14 @@ async fn answer<C, R: Records, B: Bus>(
     }
     let before = &stored.record;
     let now = (env.clock)();
-    // The lock first, and under the lease: should this invocation die here, the wish is still there, and
-    // whoever comes next finds the lock its own.
-    let free = !wish.revives(before.state)
-        || env.records.lock(&before.instance_id, &before.id).await?
-        || env.records.lock_holder(&before.instance_id).await?.as_ref() == Some(&before.id);
     let (name, by) = (wish.name(), wish.by().to_owned());
+    let wanted = decide(before, Event::Wished(wish), now);
+    let revives = before.stage().is_none() && wanted.record.stage().is_some();
+    // The lock before the commit, and under the lease: should this invocation die here, the wish is still there,
+    // and whoever comes next finds the lock its own.
+    let free = !revives || env.records.lock(&before.instance_id, &before.id, wanted.record.tries).await?;
     let decision = if free {
-        decide(before, Event::Wished(wish), now)
+        wanted
     } else {
         exhibit(before, &format!("{name} by {by} was not done: another migration holds the instance"), Vec::new(), now)
     };
@@ -303,8 +304,14 @@ async fn commit<C, R: Records, B: Bus>(
     let now = (env.clock)();
     let Decision { record, effects } = decision;
     let mut outbox = stored.outbox.clone();
+    if record.stage().is_some() {
+        // What let the instance go when it was over must not let it go now that it lives again.
+        let goes = |item: &Outgoing| matches!(item, Outgoing::Release { instance_id, .. } if *instance_id == record.instance_id);
+        outbox.retain(|item| !goes(item));
+    }
+    let old = outbox.len();
     outbox.extend(outgoing(&record, stored.version, effects, env, &invocation.request_id));
-    let fresh = outbox.len() > stored.outbox.len();
+    let fresh = outbox.len() > old;
     let kept = if fresh { outbox.as_slice() } else { &[] };
     let form = Commit { holder: &invocation.request_id, outbox: kept, resend_at: now + RESEND_AFTER, answered };
     let poke = env.records.commit(stored, &record, &form).await?;
@@ -351,8 +358,8 @@ pub(crate) fn outgoing<C, R, B>(
                 step.request_id = request_id.to_owned();
                 outbox.push(Outgoing::Step(step));
             }
-            Effect::Hold(instance_id) => outbox.push(Outgoing::Hold { instance_id }),
-            Effect::Release(instance_id) => outbox.push(Outgoing::Release { instance_id }),
+            Effect::Hold(instance_id) => outbox.push(Outgoing::Hold { instance_id, tries: record.tries }),
+            Effect::Release(instance_id) => outbox.push(Outgoing::Release { instance_id, tries: record.tries }),
             Effect::Announce(notice) => {
                 outbox.extend(remembered(record, notice, &id));
                 outbox.push(stored_event(&bus::notice(event_bus, id, record, notice, now)));
@@ -406,8 +413,8 @@ pub async fn publish<C, R: Records, B: Bus>(
         match item {
             Outgoing::Step(step) => steps.push(step.clone()),
             // A clone is nobody else's: should the lock be there, it is this migration's from the last time.
-            Outgoing::Hold { instance_id } => drop(env.records.lock(instance_id, id).await?),
-            Outgoing::Release { instance_id } => env.records.unlock(instance_id, id).await?,
+            Outgoing::Hold { instance_id, tries } => drop(env.records.lock(instance_id, id, *tries).await?),
+            Outgoing::Release { instance_id, tries } => env.records.unlock(instance_id, id, *tries).await?,
             Outgoing::Member(member) => env.records.put_member(member).await?,
             Outgoing::Took { path, occasion, took } => env.records.put_timing(path, occasion, *took).await?,
             // What cannot be read was not written by us; it must not block what can.

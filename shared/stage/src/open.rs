@@ -23,7 +23,7 @@ pub async fn open<C, R: Records, B: Bus>(
     now: Millis,
     request_id: &str,
 ) -> Result<Opened, StageError> {
-    if !env.records.lock(&record.instance_id, &record.id).await? {
+    if !env.records.lock(&record.instance_id, &record.id, record.tries).await? {
         let Some(holder) = env.records.lock_holder(&record.instance_id).await? else {
             // Let go of just now; the next scan comes.
             return Ok(Opened::Already(record.id));

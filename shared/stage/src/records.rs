@@ -47,11 +47,16 @@ pub enum Outgoing {
     Hold {
         /// `i-…`
         instance_id: String,
+        /// The record's `tries` when it was taken.
+        tries: u32,
     },
-    /// An instance's lock goes.
+    /// An instance's lock goes, if it is still the one of this try.
     Release {
         /// `i-…`
         instance_id: String,
+        /// The record's `tries` when it was let go.
+        #[serde(default)]
+        tries: u32,
     },
     /// How a migration of a batch stands.
     Member(Member),
@@ -192,10 +197,10 @@ pub trait Records {
     async fn write_history(&self, id: &MigrationId, steps: &[Step]) -> Result<(), RecordsError>;
     /// The migration that holds the instance.
     async fn lock_holder(&self, instance_id: &str) -> Result<Option<MigrationId>, RecordsError>;
-    /// Takes the instance; false when somebody holds it.
-    async fn lock(&self, instance_id: &str, id: &MigrationId) -> Result<bool, RecordsError>;
-    /// Lets go of the instance, if this migration holds it.
-    async fn unlock(&self, instance_id: &str, id: &MigrationId) -> Result<(), RecordsError>;
+    /// Takes the instance for the migration and its present try; false when another migration holds it.
+    async fn lock(&self, instance_id: &str, id: &MigrationId, tries: u32) -> Result<bool, RecordsError>;
+    /// Lets go of the instance, if this migration holds it for this try.
+    async fn unlock(&self, instance_id: &str, id: &MigrationId, tries: u32) -> Result<(), RecordsError>;
     /// A migration's history, in order.
     async fn history(&self, id: &MigrationId) -> Result<Vec<Step>, RecordsError>;
     /// Up to `limit` migrations from `start` on, in the order of their ids, and the id to go on from.

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use migration::path::Engine;
+use migration::policy::Mode;
 use migration::{Millis, Record};
 use openapi::ecs::{Disk, Image, Instance, Snapshot, Tag};
 
@@ -36,13 +37,21 @@ pub fn is_ours(record: &Record, tags: &[Tag]) -> bool {
 
 /// Name of a drill's clone and of the image that it is made of. One per run: the clone goes through every hop.
 pub fn clone_name(record: &Record) -> String {
-    record.id.name(&format!("{}-clone", record.run))
+    clone_name_of(record, record.run)
+}
+
+fn clone_name_of(record: &Record, run: u32) -> String {
+    record.id.name(&format!("{run}-clone"))
 }
 
 /// Name of the disk with Windows' installation media for hop number `hop`.
 pub fn media_name(record: &Record, hop: usize) -> String {
+    media_name_of(record, record.run, hop)
+}
+
+fn media_name_of(record: &Record, run: u32, hop: usize) -> String {
     // Names of disks take no dot.
-    record.id.name(&format!("{}-{hop}-media", record.run))
+    record.id.name(&format!("{run}-{hop}-media"))
 }
 
 /// Name of the snapshot group of the hop under way.
@@ -65,7 +74,7 @@ pub fn retention_days(record: &Record) -> u32 {
 /// # Errors
 /// When ECS refuses.
 pub async fn clone<C: Cloud>(job: &Job<'_, C>) -> Result<bool, Fault> {
-    if !job.record.drilling() {
+    if job.record.policy.mode == Mode::Migrate {
         return Ok(false);
     }
     let mut left = false;
@@ -91,7 +100,11 @@ pub async fn clone<C: Cloud>(job: &Job<'_, C>) -> Result<bool, Fault> {
 /// # Errors
 /// When ECS refuses.
 pub async fn clones<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Instance>, Fault> {
-    let mut found = job.cloud.instances_named(&clone_name(job.record)).await?;
+    let mut found = Vec::new();
+    // Those of earlier runs too: their cleaning may have been given up.
+    for run in 0..=job.record.run {
+        found.extend(job.cloud.instances_named(&clone_name_of(job.record, run)).await?);
+    }
     // The instance itself is never thrown away, whatever it is called.
     found.retain(|clone| is_ours(job.record, &clone.tags) && clone.instance_id != job.record.instance_id);
     Ok(found)
@@ -102,7 +115,10 @@ pub async fn clones<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Instance>, Fault> 
 /// # Errors
 /// When ECS refuses.
 pub async fn images<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Image>, Fault> {
-    let mut found = job.cloud.images_named(&clone_name(job.record)).await?;
+    let mut found = Vec::new();
+    for run in 0..=job.record.run {
+        found.extend(job.cloud.images_named(&clone_name_of(job.record, run)).await?);
+    }
     found.retain(|image| is_ours(job.record, &image.tags));
     Ok(found)
 }
@@ -118,8 +134,8 @@ pub async fn media<C: Cloud>(job: &Job<'_, C>) -> Result<bool, Fault> {
     // It is gone with what it was attached to.
     let Some(instance) = job.cloud.instance(job.record.subject()).await? else { return Ok(false) };
     let mut left = false;
-    for hop in 0..=job.record.hop {
-        for disk in job.cloud.disks_named(&instance.zone_id, &media_name(job.record, hop)).await? {
+    for (run, hop) in (0..=job.record.run).flat_map(|run| (0..job.record.hops.len()).map(move |hop| (run, hop))) {
+        for disk in job.cloud.disks_named(&instance.zone_id, &media_name_of(job.record, run, hop)).await? {
             left |= is_ours(job.record, &disk.tags) && !let_go(job, &instance, &disk).await?;
         }
     }

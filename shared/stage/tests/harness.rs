@@ -266,7 +266,7 @@ async fn the_end_lets_go_of_the_instance() {
     record.entered_at = NOW.get();
     record.ending = Some(Outcome::Succeeded);
     world.records.put(&record);
-    assert!(world.records.lock("i-1", &record.id).await.unwrap());
+    assert!(world.records.lock("i-1", &record.id, 0).await.unwrap());
     struct Clean;
     impl Act for Clean {
         const STAGE: Stage = Stage::Cleanup;
@@ -302,7 +302,7 @@ async fn one_migration_of_an_instance_at_a_time() {
 async fn a_lock_without_a_record_is_completed() {
     let world = world_without_rows();
     let crashed = migration::MigrationId::from_bytes([5; 10]);
-    assert!(world.records.lock("i-1", &crashed).await.unwrap());
+    assert!(world.records.lock("i-1", &crashed, 0).await.unwrap());
     let opened = stage::open::open(&world, record_in(Stage::Precheck), 0, "r").await.unwrap();
     assert_eq!(opened, stage::open::Opened::New(crashed.clone()));
     assert!(world.records.load(&crashed).await.unwrap().is_some());
@@ -397,14 +397,14 @@ async fn a_retry_needs_the_instance_for_itself() {
     (over.state, over.look_at) = (State::Ended(Outcome::Refused), None);
     world.records.put(&over);
     let other = migration::MigrationId::from_bytes([1; 10]);
-    assert!(world.records.lock("i-1", &other).await.unwrap());
+    assert!(world.records.lock("i-1", &other, 0).await.unwrap());
     let retry = Wish::Retry { by: "li".into() };
     let Wished::Decided(record) = wish(&world, &over.id, &retry, &invocation("r")).await.unwrap() else {
         panic!("not decided")
     };
     assert_eq!(record.state, over.state);
     assert!(world.records.steps(&over.id)[0].what.contains("another migration holds the instance"));
-    world.records.unlock("i-1", &other).await.unwrap();
+    world.records.unlock("i-1", &other, 0).await.unwrap();
     let Wished::Decided(record) = wish(&world, &over.id, &retry, &invocation("r")).await.unwrap() else {
         panic!("not decided")
     };
@@ -477,4 +477,42 @@ async fn evidence_durations_and_the_batch_are_remembered() {
     step(&world, &Ending, &ending.id, &invocation("r-2")).await.unwrap();
     let members = world.records.members("b-1").await.unwrap();
     assert_eq!((members.len(), members[0].outcome), (1, Some(Outcome::Failed)));
+}
+
+#[tokio::test]
+async fn what_ended_before_a_retry_does_not_let_the_instance_go() {
+    struct Ending;
+    impl Act for Ending {
+        const STAGE: Stage = Stage::Cleanup;
+
+        async fn act<C: Cloud>(&self, _job: &mut Job<'_, C>) -> Result<Event, Fault> {
+            Ok(Event::Cleaned)
+        }
+    }
+    let world = world();
+    let mut record = record_in(Stage::Cleanup);
+    record.ending = Some(Outcome::Refused);
+    world.records.put(&record);
+    assert!(world.records.lock("i-1", &record.id, 0).await.unwrap());
+    // Everything leaves but the events: the outbox stays.
+    world.bus.fail(1);
+    step(&world, &Ending, &record.id, &invocation("r-1")).await.unwrap();
+    let old = world.records.load(&record.id).await.unwrap().unwrap();
+    assert!(!old.outbox.is_empty());
+    let retry = Wish::Retry { by: "li".into() };
+    wish(&world, &record.id, &retry, &invocation("r-2")).await.unwrap();
+    assert_eq!(world.records.lock_holder("i-1").await.unwrap(), Some(record.id.clone()));
+    // Whoever was still sending the old outbox comes late.
+    stage::publish(&world, &record.id, old.outbox_seq, &old.outbox).await.unwrap();
+    assert_eq!(world.records.lock_holder("i-1").await.unwrap(), Some(record.id.clone()));
+}
+
+#[tokio::test]
+async fn a_wish_that_changes_nothing_takes_no_lock() {
+    let world = world();
+    let mut over = record_in(Stage::Precheck);
+    (over.state, over.look_at) = (State::Ended(Outcome::Succeeded), None);
+    world.records.put(&over);
+    wish(&world, &over.id, &Wish::Retry { by: "li".into() }, &invocation("r")).await.unwrap();
+    assert_eq!(world.records.lock_holder("i-1").await.unwrap(), None);
 }

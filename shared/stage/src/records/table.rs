@@ -211,15 +211,23 @@ impl Records for Client {
         holder.parse().map(Some).map_err(bad)
     }
 
-    async fn lock(&self, instance_id: &str, id: &MigrationId) -> Result<bool, RecordsError> {
+    async fn lock(&self, instance_id: &str, id: &MigrationId, tries: u32) -> Result<bool, RecordsError> {
         let put = PutRow::new(LOCKS, lock_key(instance_id))
             .column("migration_id", id.as_str())
+            .column("tries", i64::from(tries))
             .condition(Condition::expect_not_exist());
-        happened(self.put_row(&put).await)
+        if happened(self.put_row(&put).await)? {
+            return Ok(true);
+        }
+        let update = UpdateRow::new(LOCKS, lock_key(instance_id))
+            .put("tries", i64::from(tries))
+            .condition(Condition::expect_exist().and_column(Filter::equal("migration_id", id.as_str())));
+        happened(self.update_row(&update).await)
     }
 
-    async fn unlock(&self, instance_id: &str, id: &MigrationId) -> Result<(), RecordsError> {
-        let mine = Condition::expect_exist().and_column(Filter::equal("migration_id", id.as_str()));
+    async fn unlock(&self, instance_id: &str, id: &MigrationId, tries: u32) -> Result<(), RecordsError> {
+        let try_ = Filter::equal("tries", i64::from(tries)).pass_if_missing(true);
+        let mine = Condition::expect_exist().and_column(Filter::equal("migration_id", id.as_str()).and(try_));
         happened(self.delete_row(&DeleteRow::new(LOCKS, lock_key(instance_id)).condition(mine)).await).map(drop)
     }
 

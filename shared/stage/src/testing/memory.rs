@@ -15,7 +15,7 @@ use crate::testing::refused;
 #[derive(Default)]
 pub struct MemoryRecords {
     rows: RefCell<BTreeMap<MigrationId, Row>>,
-    locks: RefCell<BTreeMap<String, MigrationId>>,
+    locks: RefCell<BTreeMap<String, (MigrationId, u32)>>,
     history: RefCell<BTreeMap<(MigrationId, u64), Step>>,
     members: RefCell<BTreeMap<(String, MigrationId), Member>>,
     timings: RefCell<BTreeMap<(String, String), Millis>>,
@@ -249,20 +249,23 @@ impl Records for MemoryRecords {
 
     async fn lock_holder(&self, instance_id: &str) -> Result<Option<MigrationId>, RecordsError> {
         self.call()?;
-        Ok(self.locks.borrow().get(instance_id).cloned())
+        Ok(self.locks.borrow().get(instance_id).map(|(id, _)| id.clone()))
     }
 
-    async fn lock(&self, instance_id: &str, id: &MigrationId) -> Result<bool, RecordsError> {
+    async fn lock(&self, instance_id: &str, id: &MigrationId, tries: u32) -> Result<bool, RecordsError> {
         self.call()?;
         let mut locks = self.locks.borrow_mut();
-        let free = !locks.contains_key(instance_id);
-        locks.entry(instance_id.to_owned()).or_insert_with(|| id.clone());
-        Ok(free)
+        let holder = locks.entry(instance_id.to_owned()).or_insert_with(|| (id.clone(), tries));
+        if holder.0 == *id {
+            holder.1 = tries;
+        }
+        Ok(holder.0 == *id)
     }
 
-    async fn unlock(&self, instance_id: &str, id: &MigrationId) -> Result<(), RecordsError> {
+    async fn unlock(&self, instance_id: &str, id: &MigrationId, tries: u32) -> Result<(), RecordsError> {
         self.call()?;
-        self.locks.borrow_mut().retain(|instance, holder| instance != instance_id || holder != id);
+        let gone = (id.clone(), tries);
+        self.locks.borrow_mut().retain(|instance, holder| instance != instance_id || *holder != gone);
         Ok(())
     }
 
