@@ -87,8 +87,8 @@ async fn a_boot_that_fails_is_told_apart_and_leads_back() -> Result<(), Error> {
                 target: "Windows Server 2019",
                 breaks: &[Windows("setup_fault", "old-system")],
                 outcome: back,
-                code: Code::OldSystem,
-                says: "2012 R2",
+                code: Code::ToolGaveUp,
+                says: "logs name no code",
             },
         ],
     )

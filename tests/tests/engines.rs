@@ -172,7 +172,7 @@ async fn a_tool_that_fails_is_told_apart_and_nothing_is_left_half_changed() -> R
                 target: "AlmaLinux 8",
                 breaks: &[
                     Switch("almalinux-deploy-waits-at", "distro_sync"),
-                    Full("/etc/almalinux-release", "/var/cache", "almalinux-deploy-waits-at"),
+                    Full("/etc/almalinux-release", "/var/cache/dnf", "almalinux-deploy-waits-at"),
                 ],
                 outcome: back,
                 code: Code::ToolFailed,

@@ -332,3 +332,22 @@ async fn paths_and_calendar_are_told() {
     let (status, calendar) = ann(&world, "GET", "/calendar", json!(null)).await;
     assert_eq!((status, &calendar[0]["standardEnd"]), (200, &json!("2017-03-31")));
 }
+
+#[tokio::test]
+async fn what_another_migration_has_overtaken_stays_over() {
+    let world = world(&[]);
+    let mut record = record_in(Stage::Cleanup);
+    (record.state, record.look_at) = (State::Ended(Outcome::Succeeded), None);
+    world.records.put(&record);
+    let tag = |value: &str| {
+        let mut instance = world.cloud.instance.borrow_mut();
+        instance.as_mut().unwrap().tags = vec![Tag::new("osferry:migration", value)];
+    };
+    let path = format!("/migrations/{}/rollback", record.id);
+    tag("m-00000000000000000001");
+    let (status, body) = ann(&world, "POST", &path, json!(null)).await;
+    assert!(status == 409 && body["error"].as_str().unwrap().contains("has come since"), "{body}");
+    tag(record.id.as_str());
+    let (status, body) = ann(&world, "POST", &path, json!(null)).await;
+    assert_eq!((status, &body["summary"]["stage"]), (200, &json!("rollback")));
+}

@@ -4,7 +4,8 @@ use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
 use migration::{Effect, Event, MigrationId, Wish, decide};
 use serde::Deserialize;
 use serde_json::json;
-use stage::Wished;
+use stage::release::OWNER_TAG;
+use stage::{Fault, Wished};
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
@@ -41,6 +42,9 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
         if let Some(why) = in_vain(&stored.record, &wish, (self.env.clock)()) {
             return Err(Refusal::Conflict(why));
         }
+        if let Some(why) = self.overtaken(&stored.record).await? {
+            return Err(Refusal::Conflict(why));
+        }
         match stage::wish(self.env, id, &wish, &self.invocation).await? {
             Wished::Decided(record) => {
                 Ok(reply(200, &json!({ "done": true, "summary": summary(&record), "advice": advice(&record) })))
@@ -53,6 +57,20 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
                 Err(Refusal::Conflict("another wish waits to be answered: try again shortly".into()))
             }
         }
+    }
+}
+
+impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
+    /// Why what is over must stay so: another migration of the instance has come since, and going back to the
+    /// snapshots of this one would undo that as well. Every migration leaves its id in the instance's tags.
+    async fn overtaken(&self, record: &migration::Record) -> Result<Option<String>, Refusal> {
+        if record.stage().is_some() {
+            return Ok(None);
+        }
+        let instance = self.env.cloud.instance(&record.instance_id).await.map_err(Fault::from)?;
+        let tags = instance.map(|instance| instance.tags).unwrap_or_default();
+        let last = tags.into_iter().find(|tag| tag.key == OWNER_TAG && tag.value != record.id.as_str());
+        Ok(last.map(|tag| format!("migration {} of {} has come since", tag.value, record.instance_id)))
     }
 }
 

@@ -1,5 +1,6 @@
 use migration::policy::{Mode, Scope};
 use migration::{DrillClone, Outcome, State};
+use openapi::ecs::RunCommand;
 use stage::settings::Options;
 use stage::testing::{FakeCloud, answer, drive, guest_settings, record_in, survives_everything, with_snapshots};
 
@@ -194,4 +195,62 @@ async fn a_system_that_is_not_the_old_one_needs_a_person() {
     cloud.answers(|key| if key == "evidence" { EVIDENCE() } else { answer(&BROKEN) });
     let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
     assert_eq!((record.cause.unwrap().code, record.ending), (Code::NotRestored, Some(Outcome::Stuck)));
+}
+
+#[tokio::test]
+async fn a_guest_too_broken_to_answer_goes_back() {
+    for broken_answer in
+        [(127, "sh: libc.so.6: cannot open".to_owned()), (137, String::new()), (0, "osf\tos_id\t".into())]
+    {
+        let cloud = broken();
+        let said = broken_answer.clone();
+        cloud.answers(move |key| match key {
+            "look" => said.clone(),
+            "evidence" => (127, String::new()),
+            _ => answer(&OLD),
+        });
+        let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+        assert_eq!(record.ending, Some(Outcome::RolledBack), "{broken_answer:?}");
+        assert!(cloud.done.borrow().contains(&"reset d-1 s-1".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_for_study_does_not_keep_the_machine_down() {
+    let cloud = broken();
+    cloud.refuses.borrow_mut().insert("CreateSnapshot".into(), "QuotaExceed.Snapshot".into());
+    let mut record = record_in(Stage::Rollback);
+    record.policy.keep_failed_disk = true;
+    let record = drive(&Rollback, &cloud, record, false).await;
+    assert_eq!(record.ending, Some(Outcome::RolledBack));
+}
+
+#[tokio::test]
+async fn a_disk_that_was_moved_elsewhere_is_not_reset() {
+    let cloud = broken();
+    cloud.disks.borrow_mut().retain(|disk| disk.disk_id != "d-2");
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!(record.ending, Some(Outcome::Stuck));
+    assert!(cloud.done.borrow().iter().all(|what| !what.starts_with("reset")), "{:?}", cloud.done.borrow());
+}
+
+#[tokio::test]
+async fn once_the_disks_are_back_another_try_only_proves() {
+    let cloud = broken();
+    let mut record = record_in(Stage::Rollback);
+    record.disks_back = true;
+    let record = drive(&Rollback, &cloud, record, false).await;
+    assert_eq!(record.ending, Some(Outcome::RolledBack));
+    assert_eq!(*cloud.done.borrow(), ["run proof-1"]);
+}
+
+#[tokio::test]
+async fn commands_of_the_stage_before_are_stopped_first() {
+    let cloud = broken();
+    let sent = RunCommand { name: "osferry-x-start-1".into(), client_token: "x".into(), ..RunCommand::default() };
+    let mut record = record_in(Stage::Rollback);
+    record.orphans = vec![cloud.run_command(&sent).await.unwrap(), "t-over-for-long".into()];
+    drive(&Rollback, &cloud, record, false).await;
+    let done = cloud.done.borrow();
+    assert!(done[0].starts_with("stop-invocation") && done[0].ends_with("start-1"), "{done:?}");
 }

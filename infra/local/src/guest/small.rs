@@ -46,6 +46,7 @@ impl SmallMount {
 
     /// The same with room for `spare` bytes more than the directory holds now.
     pub(super) fn full(at: &Path, spare: u64) -> io::Result<Self> {
+        fs::create_dir_all(at).map_err(context(format_args!("create {}", at.display())))?;
         let used = pages_of(at).map_err(context(format_args!("measure {}", at.display())))? * PAGE;
         Self::mount(at, &(used + spare).to_string())
     }
