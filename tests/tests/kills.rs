@@ -75,10 +75,13 @@ const OPENING_AND_CHECKS: Case = succeeds(
 const SNAPSHOTS: Case = succeeds(
     "snapshots",
     &[
-        // The first disk's is begun, the second's not, the second's is.
-        Kill("snapshot", "ecs", "CreateSnapshot", 0, KillCallerAfter),
-        Kill("snapshot", "ecs", "CreateSnapshot", 1, KillCallerBefore),
-        Kill("snapshot", "ecs", "CreateSnapshot", 2, KillCallerAfter),
+        // The disks' own setting is remembered and changed.
+        Kill("snapshot", "ecs", "ModifyDiskAttribute", 0, KillCallerAfter),
+        // The group is not begun; then it is, and nobody knows; then its snapshots have half their names and tags.
+        Kill("snapshot", "ecs", "CreateSnapshotGroup", 0, KillCallerBefore),
+        Kill("snapshot", "ecs", "CreateSnapshotGroup", 1, KillCallerAfter),
+        Kill("snapshot", "ecs", "TagResources", 0, KillCallerAfter),
+        Kill("snapshot", "ecs", "ModifySnapshotAttribute", 1, KillCallerBefore),
         Kill("snapshot", "eventbridge", "PutEvents", 0, KillCallerAfter),
     ],
 );
@@ -123,7 +126,7 @@ const CLOUD_AT_THE_CHECKS: Case = succeeds(
     &[
         Kill("precheck", "ots", "UpdateRow", 1, KillCloudAfter),
         Kill("assess", "ecs", "RunCommand", 0, KillCloudBefore),
-        Kill("snapshot", "ecs", "CreateSnapshot", 0, KillCloudAfter),
+        Kill("snapshot", "ecs", "CreateSnapshotGroup", 0, KillCloudAfter),
         Kill("cleanup", "ecs", "TagResources", 0, KillCloudAfter),
     ],
 );

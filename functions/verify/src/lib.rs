@@ -45,7 +45,7 @@ impl Act for Verify {
         };
         let facts = output.read(guest::read_after)?;
         let mut findings = judge_after(&facts, scripts.hop);
-        findings.extend(judge_finished(&finished.restored, &finished.kept_away));
+        findings.extend(judge_finished(&finished));
         let os = match scripts.shell() {
             Shell::Posix => Os::from_os_release(&facts.os_id, &facts.os_version),
             Shell::PowerShell => {

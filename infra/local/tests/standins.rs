@@ -88,6 +88,8 @@ fn yum_3_is_no_dnf() {
 #[test]
 fn leapp_refuses_what_it_finds_and_goes_on_when_it_is_mended() {
     let world = elevate("m-local-centos79-leapp-inhibitors", 7);
+    world.ok("mkdir -p /etc/osferry-standin; echo 'pata_acpi 13053 0 - Live 0x0' >/etc/osferry-standin/modules");
+    reboot(&world);
     let (code, output) = world.sh("leapp preupgrade --no-rhsm");
     assert_eq!(code, 1);
     assert!(output.contains("==> Processing phase `Checks`") && output.contains("UPGRADE INHIBITED"), "{output}");
@@ -241,7 +243,8 @@ fn red_hats_own_leapp_leads_to_its_next_version() {
     assert_eq!(os(&world), "rhel 7.9");
     world.ok("yum -q -y install leapp-upgrade");
     assert_eq!(world.sh("leapp preupgrade").0, 1);
-    assert_eq!(inhibitors(&world)[0], "There are no enabled target repositories", "without leapp-rhui-alibaba");
+    let lacking = "There are no enabled target repositories";
+    assert!(inhibitors(&world).iter().any(|title| title == lacking), "without leapp-rhui-alibaba");
     world.ok("yum -q -y install leapp-rhui-alibaba
         leapp answer --section remove_pam_pkcs11_module_check.confirm=True && leapp upgrade");
     reboot(&world);

@@ -13,11 +13,12 @@ pub mod shell;
 pub mod windows;
 
 pub use answer::{
-    Finished, Identity, Look, OutputError, Prepared, Tool, ToolState, Written, read_after, read_assessment,
-    read_booted, read_done, read_evidence, read_finished, read_identity, read_look, read_observation, read_prepared,
-    read_undone, read_watch,
+    Identity, Look, OutputError, Prepared, Tool, ToolState, Written, read_after, read_assessment, read_booted,
+    read_done, read_evidence, read_finished, read_identity, read_look, read_observation, read_prepared, read_undone,
+    read_watch,
 };
 pub use chunks::{Chunk, ChunkError, Encoding, assemble, read_chunk, read_reports};
 pub use convert2rhel::read_analysis;
 pub use leapp::{Report, read_report};
+pub use migration::findings::Finished;
 pub use scripts::{Job, Settings, identify_script};

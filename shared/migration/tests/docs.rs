@@ -8,8 +8,8 @@ use std::path::Path;
 
 use migration::Code;
 use migration::findings::{
-    AfterFacts, CloudFacts, DiskFacts, GuestFacts, Media, Preview, Scan, WindowsAfter, WindowsFacts, judge_after,
-    judge_cloud, judge_finished, judge_guest, judge_windows, judge_windows_after,
+    AfterFacts, CloudFacts, DiskFacts, Finished, GuestFacts, Media, Preview, Scan, WindowsAfter, WindowsFacts,
+    judge_after, judge_cloud, judge_finished, judge_guest, judge_windows, judge_windows_after,
 };
 use migration::os::{Family, Os, System};
 use migration::path::{Engine, Grants, Hop, route};
@@ -113,7 +113,8 @@ fn every_check_is_explained() {
     };
     let hop = &route(&System::of(Os::new(Family::CentOs, 8)), None, &Grants::default()).unwrap()[0];
     let mut findings = vec![cloud_findings(), guests.collect(), judge_after(&after, hop)];
-    findings.extend([judge_finished(&some(), &some()), windows_after_findings()]);
+    let finished = Finished { restored: some(), kept_away: some(), kept: some(), left: some() };
+    findings.extend([judge_finished(&finished), windows_after_findings()]);
     let ids: BTreeSet<String> = findings.into_iter().flatten().map(|finding| finding.id).collect();
     let is_check = |cell: &str| ["cloud.", "guest.", "after."].iter().any(|prefix| cell.starts_with(prefix));
     assert_eq!(named(&page("docs/errors.md"), is_check), ids);

@@ -29,8 +29,7 @@ pub struct Story {
 const PROBE: (&str, &str) = ("osferry:probe", "http 127.0.0.1:8080/health");
 const OPT_IN: (&str, &str) = ("osferry", "migrate");
 /// What leapp refuses on these images may be mended.
-const REMEDIATE: (&str, &str) =
-    ("osferry:remediate", "answer-leapp permit-root-login unload-drivers relative-root-links");
+const REMEDIATE: (&str, &str) = ("osferry:remediate", "answer-leapp permit-root-login relative-root-links");
 
 const CENTOS_7: &str = "centos_7_9_x64_20G_alibase_20220824.vhd";
 const CENTOS_8: &str = "centos_8_5_x64_20G_alibase_20220127.vhd";
@@ -124,7 +123,7 @@ pub static ALL_PATHS: [Story; 13] = [
         data_disks: 1,
         ..good(
             "elevate-1",
-            "CentOS 7 by ELevate, with four inhibitors that may be mended",
+            "CentOS 7 by ELevate, with three obstacles that may be mended",
             "m-local-centos79-leapp-inhibitors",
             &[OPT_IN, PROBE, REMEDIATE, ("osferry:target", "AlmaLinux 8")],
             "almalinux 8.10",
@@ -132,7 +131,7 @@ pub static ALL_PATHS: [Story; 13] = [
     },
     Story {
         outcome: Outcome::Refused,
-        because: &["leapp"],
+        because: &["guest.pam-questions", "guest.root-links", "guest.root-login"],
         ..good(
             "elevate-2",
             "the same, and nothing may be mended",

@@ -129,7 +129,7 @@ async fn migrate(fleet: &'static [Story], rig: &mut Rig, clock: &mut Clock) -> R
     let records = watch(rig, &travellers).await?;
     clock.lap("migrating");
     let mut wrong = Vec::new();
-    println!("\n{:10} {:11} {:28} {:19} {:>6}  seconds per stage", "instance", "outcome", "before", "after", "all");
+    println!("\n{:10} {:11} {:35} {:19} {:>6}  seconds per stage", "instance", "outcome", "before", "after", "all");
     for (traveller, record) in travellers.iter().zip(&records) {
         tell(rig, traveller, record).await?;
         wrong.extend(
@@ -203,7 +203,7 @@ async fn tell(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<(), E
     let before = record.hops.first().map(|hop| format!("{} ({})", hop.from, hop.engine.name())).unwrap_or_default();
     let after = system(rig, traveller, record).await?;
     let outcome_text = format!("{outcome:?}");
-    println!("{:10} {outcome_text:11} {before:28} {after:19} {total:>6.1}  {}", traveller.story.name, each.join(", "));
+    println!("{:10} {outcome_text:11} {before:35} {after:19} {total:>6.1}  {}", traveller.story.name, each.join(", "));
     if let Some(cause) = &record.cause {
         let text: Vec<&str> = cause.text.split_whitespace().collect();
         println!("{:10} {} {}", "", cause.code, shortened(&text.join(" "), 150));

@@ -85,7 +85,7 @@ static CATALOGUE: [Image; 16] = [
     image(
         "m-local-centos79-leapp-inhibitors",
         &CENTOS_7,
-        "CentOS 7.9 with what leapp refuses: root's login, a removed driver, an absolute link",
+        "CentOS 7.9 with what leapp refuses: root's login, an open question, an absolute link",
         el("el7", &[], &["leapp-inhibitors"]),
     ),
     image(

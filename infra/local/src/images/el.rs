@@ -173,16 +173,11 @@ fn change(root: &Path, quirk: &str) -> io::Result<()> {
         "root-login" => append("etc/ssh/sshd_config", "UseDNS no\nPermitRootLogin yes\n"),
         "no-disk-driver" => append("etc/dracut.conf.d/99-slim.conf", "hostonly=yes\nomit_drivers+=\" virtio_blk \"\n"),
         // What leapp refuses: a changed sshd_config that does not say whether root may log in, an absolute
-        // link in the root directory, a loaded driver that Enterprise Linux 8 does not have.
+        // link in the root directory; a question it asks there is on every Enterprise Linux 7.
         "leapp-inhibitors" => {
             append("etc/ssh/sshd_config", "UseDNS no\n")?;
             fs::create_dir_all(root.join("root/backup"))?;
-            symlink("/root/backup", root.join("backup"))?;
-            fs::create_dir_all(root.join("etc/osferry-standin"))?;
-            append(
-                "etc/osferry-standin/modules",
-                "pata_acpi 13053 0 - Live 0x0000000000000000\nvirtio_net 28082 0 - Live 0x0000000000000000\n",
-            )
+            symlink("/root/backup", root.join("backup"))
         }
         other => Err(io::Error::other(format!("no quirk is called {other}"))),
     }

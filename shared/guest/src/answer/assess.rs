@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use migration::findings::{GuestFacts, Preview};
+use migration::findings::{Finished, GuestFacts, Preview};
 
 use super::{Answer, OutputError};
 
@@ -80,18 +80,14 @@ pub fn read_undone(output: &str) -> Result<Vec<String>, OutputError> {
 }
 
 /// What `finish` did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Finished {
-    /// Settings of people that are back.
-    pub restored: Vec<String>,
-    /// What does not fit the new system and stays away, with the reason where it is not plain.
-    pub kept_away: Vec<String>,
-}
-
-/// What `finish` did.
 pub fn read_finished(output: &str) -> Result<Finished, OutputError> {
     let answer = Answer::read(output)?;
-    Ok(Finished { restored: answer.all("restored"), kept_away: answer.all("kept_away") })
+    Ok(Finished {
+        restored: answer.all("restored"),
+        kept_away: answer.all("kept_away"),
+        kept: answer.all("kept"),
+        left: answer.all("left"),
+    })
 }
 
 #[cfg(test)]
@@ -144,7 +140,10 @@ mod tests {
         assert_eq!(read_undone(&lines(&[("undone", "yes")])).unwrap(), [""; 0]);
         assert_eq!(read_undone(&lines(&[("left", "x is not mounted")])).unwrap(), ["x is not mounted"]);
         assert!(read_undone(&lines(&[])).is_err(), "neither done nor left");
-        let finished = read_finished(&lines(&[("restored", "/etc/fstab"), ("kept_away", "kernel 1")])).unwrap();
+        let told =
+            [("restored", "/etc/fstab"), ("kept_away", "kernel 1"), ("left", "mount of /nas"), ("kept", "package x")];
+        let finished = read_finished(&lines(&told)).unwrap();
         assert_eq!((finished.restored.len(), finished.kept_away.len()), (1, 1));
+        assert_eq!((finished.left, finished.kept), (vec!["mount of /nas".to_owned()], vec!["package x".to_owned()]));
     }
 }

@@ -9,7 +9,7 @@ mod run;
 use std::borrow::Cow;
 
 pub use after::{read_after, read_observation};
-pub use assess::{Finished, Prepared, read_assessment, read_finished, read_prepared, read_undone};
+pub use assess::{Prepared, read_assessment, read_finished, read_prepared, read_undone};
 pub use evidence::read_evidence;
 pub use identity::{Identity, read_identity};
 pub use run::{Look, Tool, ToolState, Written, read_booted, read_look, read_watch};

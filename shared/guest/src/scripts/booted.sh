@@ -2,5 +2,5 @@
 say_os
 say boot_id_before "$(cat "$DIR/before/boot_id" 2>/dev/null)"
 say_kernel
-[ "$(cat "$R/proc/sys/kernel/random/boot_id")" = "$(cat "$DIR/before/boot_id" 2>/dev/null)" ] || engine_finishing
+same_boot || engine_finishing
 say done yes

@@ -72,23 +72,6 @@ list_services() {
         awk '{ print $1 }' | grep -v -e '^user@' -e '^session-' -e getty -e '^osferry-' | sort -u
 }
 
-# What is wrong with the package database; silent when nothing is. Leaves nothing behind: caches and logs
-# go to $WORK.
-package_problems() {
-    if ! rpm_based; then
-        dpkg --audit 2>&1
-        apt-get -qq -o Dir::Cache="$WORK/cache" check 2>&1 | grep -v '^W:'
-    elif have dnf; then
-        dnf -q --noplugins --setopt=cachedir="$WORK/cache" --setopt=logdir="$WORK/cache" \
-            --setopt=persistdir="$WORK/cache" check 2>&1
-    else
-        # EL 7: `yum check` takes minutes, and says no more.
-        yum --version >"$WORK/yum" 2>&1 || tail -n 1 "$WORK/yum" | sed 's/^/yum does not start: /'
-        rpm -Va --nofiles --nodigest --nosignature --noscripts 2>&1
-        list_installed | awk '$1 !~ /^(kernel.*|gpg-pubkey)$/ && seen[$1 "." $3]++ == 1 { print $1 "." $3 " is installed twice" }'
-    fi | head -n 5
-}
-
 # Drivers that EL 8 has no more, of those that are loaded (leapp-data, device_driver_deprecation_data.json; without
 # those of which only some devices are gone).
 removed_drivers() {
@@ -118,11 +101,25 @@ list_old_kernels() {
         grep -v -x -F -e "$(grubby --default-kernel 2>/dev/null | sed 's/.*vmlinuz-//')"
 }
 
+this_boot() { cat "$R/proc/sys/kernel/random/boot_id"; }
+same_boot() { [ "$(this_boot)" = "$(cat "$DIR/before/boot_id" 2>/dev/null)" ]; }
+# PID: of a process, not of what is left of one.
+runs() { kill -0 "$1" 2>/dev/null && ! grep -q ') Z ' "/proc/$1/stat" 2>/dev/null; }
 # A process id means something only in the boot that it is of.
-tool_is_alive() {
-    [ -s "$DIR/pid" ] && [ "$(cat "$R/proc/sys/kernel/random/boot_id")" = "$(cat "$DIR/before/boot_id" 2>/dev/null)" ] &&
-        kill -0 "$(cat "$DIR/pid")" 2>/dev/null
+tool_is_alive() { [ -s "$DIR/pid" ] && same_boot && runs "$(cat "$DIR/pid")"; }
+# Do only the snapshots lead back? After leapp any boot is into the upgrade, whoever asked for it.
+beyond_return() { [ -e "$DIR/no_return" ] || { [ "$ENGINE" = leapp ] && [ -e "$DIR/before/boot_id" ] && ! same_boot; }; }
+# When a process was started: so that another one with its number is not taken for it.
+since() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+# Notes that this script is at work, for `undo`, which writes down first that nothing begins any more; and asks
+# whether it has done so. That note stays: a command may be delivered late.
+begin_work() {
+    printf '%s %s %s\n' $$ "$(since $$)" "$(this_boot)" >"$DIR/at_work.$$" || return 1
+    [ -e "$DIR.over" ] || return 0
+    end_work
+    return 1
 }
+end_work() { rm -f "$DIR/at_work.$$"; }
 
 # A file without what OS Ferry changed in it: `#osferry-off# ` stands before a line that was taken out,
 # `#osferry-on#` above a line that was put in.

@@ -2,12 +2,22 @@
 # that is told. May be done again.
 scratch
 KEPT=$DIR/remedies
-if type engine_finish >/dev/null 2>&1; then engine_finish >/dev/null 2>&1 </dev/null; fi
+engine_finish >"$WORK/engine" 2>/dev/null </dev/null
+grep '^osf	' "$WORK/engine"
 
-# PATH: $WORK/new becomes its content, also behind a link.
-rewrite() {
-    cmp -s "$WORK/new" "$R$1" && return 0
-    cp "$WORK/new" "$R$1" && say restored "$1"
+# WHAT COMMAND...: says whether it is back.
+restore() {
+    what=$1
+    shift
+    if "$@" >/dev/null 2>&1 </dev/null; then say restored "$what"; else say left "$what"; fi
+}
+# PATH: $WORK/new becomes its content, also behind a link; at no moment it is half written. Mode and owner stay.
+rewrite() { cmp -s "$WORK/new" "$R$1" || restore "$1" replace "$(readlink -f "$R$1")"; }
+replace() {
+    rm -f "$1.osferry"
+    cp -a "$1" "$1.osferry" && cat "$WORK/new" >"$1.osferry" && mv -f "$1.osferry" "$1" && return 0
+    rm -f "$1.osferry"
+    return 1
 }
 # KIND: what was noted of it.
 noted() { sed -n "s/^$1 //p" "$KEPT/journal" 2>/dev/null; }
@@ -29,7 +39,7 @@ noted file | while IFS= read -r path; do
             if [ ! -e "$place" ]; then
                 say kept_away "link $path to $target"
             elif [ "$(readlink "$R$path")" != "$target" ] && { [ -h "$R$path" ] || [ ! -d "$R$path" ]; }; then
-                ln -snf "$target" "$R$path" && say restored "$path"
+                restore "$path" ln -snf "$target" "$R$path"
             fi
         elif [ -f "$R$path" ] && grep -q '^#osferry-o' "$R$path"; then
             without_our_changes "$R$path" >"$WORK/new" && rewrite "$path"
@@ -42,7 +52,7 @@ noted mounted | while read -r source target type options; do
     if { mount "$(plain "$target")" || mount -t "$type" -o "$options" "$(plain "$source")" "$(plain "$target")"; } >/dev/null 2>&1 </dev/null; then
         say restored "mount of $target"
     else
-        say kept_away "mount of $target: it cannot be mounted"
+        say left "mount of $target: it cannot be mounted"
     fi
 done
 noted module | while read -r driver; do say kept_away "driver $driver"; done
@@ -59,6 +69,7 @@ noted kernel | while read -r version; do
     fi
 done
 
+copy() { cp -a "$1" "$2.osferry" && mv -f "$2.osferry" "$2"; }
 # A person's repository files, if they do not name the old system; and exclusions that are missing now.
 for file in "$DIR"/settings/repos/*.repo; do
     [ -f "$file" ] || continue
@@ -67,7 +78,7 @@ for file in "$DIR"/settings/repos/*.repo; do
     if grep -i -E '^ *(baseurl|mirrorlist|metalink) *=' "$file" | grep -q -i -E "centos|rhel|redhat|rhui|elevate|/el?$FROM([^0-9.]|\$)|[-/]$FROM(Server|[./&-])"; then
         say kept_away "repository file $path"
     else
-        cp -a "$file" "$R$path" && say restored "$path"
+        restore "$path" copy "$file" "$R$path"
     fi
 done
 for path in /etc/yum.conf /etc/dnf/dnf.conf; do
@@ -80,11 +91,11 @@ done
 if [ "$(cat "$DIR/before/selinux" 2>/dev/null)" = Enforcing ] && [ "$(getenforce 2>/dev/null)" = Permissive ]; then
     sed 's/^SELINUX=.*/SELINUX=enforcing/' "$R/etc/selinux/config" >"$WORK/new" && rewrite /etc/selinux/config
     # Now, so that the verification sees what it does.
-    setenforce 1 && say restored "SELinux: Enforcing"
+    restore "SELinux: Enforcing" setenforce 1
 fi
 ! have systemctl || while read -r unit; do
     [ "$(systemctl is-enabled "$unit" 2>/dev/null)" = disabled ] || continue
-    systemctl enable "$unit" </dev/null >/dev/null 2>&1 && say restored "service $unit"
+    restore "service $unit" systemctl enable "$unit"
     ! grep -q -x -F -e "$unit" "$DIR/before/services" || systemctl start "$unit" </dev/null >/dev/null 2>&1
 done 2>/dev/null <"$DIR/before/enabled"
 say 'done' yes

@@ -3,7 +3,7 @@ say_os
 if [ -d "$DIR/before" ]; then
     say started yes
     tool_is_alive && say alive yes
-    if [ -e "$DIR/no_return" ]; then say no_return yes; else say no_return no; fi
+    if beyond_return; then say no_return yes; else say no_return no; fi
     [ -s "$DIR/state.json" ] && say state "$(cat "$DIR/state.json")"
     tail -n 30 "$DIR/log" 2>/dev/null | cut -c 1-200 | say_lines log
     # What a rollback would lose: files written since, by file system, without caches and our own.

@@ -57,7 +57,9 @@ fn start(job: &Job<'_>) -> String {
     let tool = slim(&(sections(job.hop.engine, &["run"]) + include_str!("tool.sh")));
     let start = slim(&[NOTES, include_str!("start.sh")].concat());
     format!(
-        "{}mkdir -p \"$DIR\" || exit 3\ncat >\"$DIR/common.sh.new\" <<'OSFERRY-COMMON-ENDS'\n{common}OSFERRY-COMMON-ENDS\n\
+        "{}if [ -e \"$DIR.over\" ]; then\n\
+         printf 'osf\\tproblem\\tthis migration is over: its tool is not started\\n'\nexit 4\nfi\n\
+         mkdir -p \"$DIR\" && chmod 700 \"${{DIR%/*}}\" \"$DIR\" || exit 3\ncat >\"$DIR/common.sh.new\" <<'OSFERRY-COMMON-ENDS'\n{common}OSFERRY-COMMON-ENDS\n\
          mv \"$DIR/common.sh.new\" \"$DIR/common.sh\"\n. \"$DIR/common.sh\"\n\
          {{\n{start}}} <<'OSFERRY-TOOL-ENDS'\n. \"${{0%/*}}/common.sh\"\n{tool}OSFERRY-TOOL-ENDS\n",
         head(job)

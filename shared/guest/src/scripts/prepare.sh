@@ -2,11 +2,19 @@
 # first, so that `undo` can take all of it back. Done twice it is done once.
 scratch
 umask 022
-if [ -e "$DIR/no_return" ]; then
+if beyond_return; then
     say problem "the tool has begun to change packages"
     say 'done' yes
     exit 0
 fi
+refuse() {
+    say problem "this migration is over: nothing is prepared for it"
+    say 'done' yes
+    exit 4
+}
+[ ! -e "$DIR.over" ] || refuse
+mkdir -p "$DIR" && chmod 700 "${DIR%/*}" "$DIR" || exit 3
+if ! begin_work; then rmdir "$DIR" 2>/dev/null; refuse; fi
 mkdir -p "$DIR/undo" "$KEPT/files" || exit 3
 
 # Repository files and exclusions of people, for `finish`. A package's own repository file goes with the package.
@@ -44,5 +52,6 @@ if type engine_install >/dev/null 2>&1; then
         say problem "$ENGINE cannot be installed: $(tail -n 3 "$WORK/install" | tr '\n' ' ' | cut -c 1-300)"
 fi
 [ -z "$answer" ] || apply "$answer"
+end_work
 sync
 say 'done' yes

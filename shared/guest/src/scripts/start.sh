@@ -1,4 +1,11 @@
 # Starts the tool, once: notes how things are, writes the tool down, and detaches it.
+if ! begin_work; then
+    # `undo` came in between.
+    rm -f "$DIR/common.sh"
+    rmdir "$DIR" 2>/dev/null
+    say problem "this migration is over: its tool is not started"
+    exit 4
+fi
 if [ ! -d "$DIR/before" ]; then
     rm -rf "$DIR/before.new"
     mkdir -p "$DIR/before.new"
@@ -11,14 +18,19 @@ if [ ! -d "$DIR/before" ]; then
     default_target >"$DIR/before.new/target"
     mv "$DIR/before.new" "$DIR/before"
 fi
-cat >"$DIR/tool.sh"
 if [ ! -d "$DIR/running" ]; then
+    cat >"$DIR/tool.sh.new" && mv -f "$DIR/tool.sh.new" "$DIR/tool.sh" || exit 4
     if [ -d "$R/run/systemd/system" ] && have systemd-run; then
-        systemd-run --quiet --collect --unit="osferry-${DIR##*/}" /bin/sh "$DIR/tool.sh"
+        unit=osferry-${DIR##*/}
+        # systemd 219 (EL 7) knows no --collect.
+        systemd-run --quiet --collect --unit="$unit" /bin/sh "$DIR/tool.sh" 2>/dev/null ||
+            systemd-run --quiet --unit="$unit" /bin/sh "$DIR/tool.sh" ||
+            systemctl is-active --quiet "$unit.service" || exit 4
     elif have setsid; then
         setsid /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &
     else
         (trap '' HUP; /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &)
     fi
 fi
+end_work
 say done yes

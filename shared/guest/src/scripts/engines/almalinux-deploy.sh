@@ -11,9 +11,8 @@ almalinux_deploy_install() {
 
 #: preview
 almalinux_deploy_preview() {
-    (copy_rpm_database; package_facts)
     # The script has no dry run; every package is replaced by the target's.
-    say changes "$(rpm -qa | wc -l)"
+    (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
 }
 
 #: run

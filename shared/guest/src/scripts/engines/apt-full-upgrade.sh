@@ -51,22 +51,32 @@ apt_full_upgrade_preview() {
     say changes "$(grep -c '^Inst ' "$WORK/plan")"
 }
 
+#: run undo
+# Packages in apt's cache, whole or not.
+apt_debs() { find "$R/var/cache/apt/archives" -type f \( -name '*.deb' -o -path '*/partial/*' \) | sort; }
+# Those that were downloaded for the migration, not a person's own.
+apt_forget_debs() {
+    [ ! -e "$DIR/debs" ] || apt_debs | comm -13 "$DIR/debs" - | while IFS= read -r file; do rm -f "$file"; done
+}
+
 #: run
 apt_full_upgrade_run() {
     export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l
     state 5 repositories
     # Source files by their place below /etc/apt, and apt's lists, for the way back.
     mkdir -p "$DIR/saved"
-    apt_source_files | while IFS= read -r file; do
+    apt_source_files >"$WORK/sources"
+    while IFS= read -r file; do
         kept=$DIR/saved/${file#"$R"/etc/apt/}
         mkdir -p "${kept%/*}"
-        [ -e "$kept" ] || cp -a "$file" "$kept"
-        apt_next_release "$file"
-    done
+        [ -e "$kept" ] || { cp -a "$file" "$kept.part" && mv -f "$kept.part" "$kept"; } || fail 5 "$file cannot be kept"
+        apt_next_release "$file" || fail 5 "$file cannot be changed"
+    done <"$WORK/sources"
     if [ ! -d "$DIR/lists" ]; then
-        mv /var/lib/apt/lists "$DIR/lists"
-        mkdir -p /var/lib/apt/lists/partial
+        rm -rf "$DIR/lists.part"
+        cp -a "$R/var/lib/apt/lists" "$DIR/lists.part" && mv "$DIR/lists.part" "$DIR/lists" || fail 5 "apt's lists cannot be kept"
     fi
+    [ -e "$DIR/debs" ] || { apt_debs >"$DIR/debs.part" && mv "$DIR/debs.part" "$DIR/debs"; } || fail 5 "apt's cache cannot be listed"
     # Changed configuration files of the person stay.
     set -- -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
     fetch 20 apt-get "$@" -o APT::Update::Error-Mode=any update || fail 5 "apt-get update: $(tail -n 5 "$WORK/out")"
@@ -78,8 +88,8 @@ apt_full_upgrade_run() {
     state 55 full-upgrade
     apt-get "$@" full-upgrade || fail 55 "apt-get full-upgrade ended with $?"
     state 90 checking
-    [ "$(. /etc/os-release && echo "$VERSION_ID")" = "$TO" ] || fail 90 "os-release does not say $TO"
-    apt-get -q clean
+    [ "$(. "$R/etc/os-release" && echo "$VERSION_ID")" = "$TO" ] || fail 90 "os-release does not say $TO"
+    apt_forget_debs
     rm -rf "$DIR/lists"
 }
 
@@ -93,13 +103,13 @@ apt_full_upgrade_success() { state_succeeded; }
 #: undo
 # Until the upgrade only sources and lists were exchanged and packages downloaded.
 apt_full_upgrade_undo() {
-    copy_files "$DIR/saved" "$R/etc/apt"
+    copy_files "$DIR/saved" /etc/apt
+    lists=$R/var/lib/apt/lists
     if [ -d "$DIR/lists" ]; then
-        rm -rf "$R/var/lib/apt/lists"
-        mv "$DIR/lists" "$R/var/lib/apt/lists"
+        rm -rf "$lists.osferry"
+        cp -a "$DIR/lists" "$lists.osferry" && rm -rf "$lists" && mv "$lists.osferry" "$lists" || say left "${lists#"$R"} cannot be put back"
     fi
-    rm -rf "$DIR/saved"
-    rm -f "$R"/var/cache/apt/archives/*.deb
+    apt_forget_debs
 }
 
 #: finish

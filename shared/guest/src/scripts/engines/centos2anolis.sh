@@ -13,8 +13,9 @@ c2a_text() { sed -n -E "s/.*\"$1\" *: *\"([^\"]*)\".*/\1/p" "$C2A_STATE" 2>/dev/
 
 #: prepare
 centos2anolis_install() {
-    keep_file /etc/yum.conf
-    [ ! -f "$R/etc/yum.conf" ] || sed -i 's/^exclude *=/#osferry &/' "$R/etc/yum.conf"
+    keep_file /etc/yum.conf || return 1
+    conf=$R$(behind /etc/yum.conf)
+    [ ! -f "$conf" ] || sed -i 's/^exclude *=/#osferry &/' "$conf"
     keep_new_file /etc/yum.repos.d/osferry-migration.repo
     {
         printf '[migration]\nname=Anolis OS migration\nbaseurl=%s/anolis/migration/%s/$basearch/os/\nenabled=0\n' "$MIRROR" "$FROM"
@@ -30,9 +31,8 @@ centos2anolis_install() {
 
 #: preview
 centos2anolis_preview() {
-    (copy_rpm_database; package_facts)
     # The tool has no dry run; every package is replaced by the target's.
-    say changes "$(rpm -qa | wc -l)"
+    (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
 }
 
 #: run
@@ -73,6 +73,6 @@ centos2anolis_finish() {
     rpm -q centos2anolis >/dev/null 2>&1 && rpm -e --nodeps centos2anolis
     rm -f "$R/etc/yum.repos.d/osferry-migration.repo"
     # Person's own exclusions come back.
-    [ ! -f "$R/etc/yum.conf" ] || sed -i 's/^#osferry exclude/exclude/' "$R/etc/yum.conf"
-    return 0
+    conf=$R$(behind /etc/yum.conf)
+    [ ! -f "$conf" ] || sed -i 's/^#osferry exclude/exclude/' "$conf" || say left "exclusions in /etc/yum.conf"
 }

@@ -34,13 +34,13 @@ c2r() {
 
 #: preview
 convert2rhel_preview() {
-    (copy_rpm_database; package_facts)
-    say changes "$(rpm -qa | wc -l)"
+    (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
     # Before it is prepared there is no tool that could be asked.
-    have convert2rhel && [ -d "$DIR/undo" ] || return 0
+    have convert2rhel && [ -d "$DIR/undo" ] && begin_work || return 0
     # What it changes for its checks it takes back itself. 0: fine, 2: something inhibits, 1: it failed.
     fetch 3 c2r analyze
     code=$?
+    end_work
     report=$C2R_LOG/convert2rhel-pre-conversion.json
     [ ! -s "$report" ] || say report "$report"
     if [ $code -ne 0 ] && unreachable "$WORK/out"; then
@@ -51,23 +51,28 @@ convert2rhel_preview() {
 }
 
 #: run
+# CODE: has it put back everything itself? 2 is told only after a rollback without errors; after 1 it must have said
+# what it says at the end of one, or that it had changed nothing (convert2rhel 2.x, main.py).
+c2r_went_back() {
+    ! grep -q -e POST_PONR -e 'allows rollback of any action until this point' -e "wasn't completed successfully" \
+        -e 'Error while rolling back' "$DIR/log" || return 1
+    [ "$1" -ne 2 ] || return 0
+    grep -q 'No changes were made to the system' "$DIR/log" || sed -n '/Performing rollback/,$p' "$DIR/log" |
+        grep -q -i -e 'pre-conversion analysis report' -e 'interrupted before analysis of system completed'
+}
 convert2rhel_run() {
     have convert2rhel || fail 5 "convert2rhel is not installed"
+    # It removes packages long before its own point of no return; killed there it leaves them removed.
+    no_return
     state 10 convert2rhel
-    { c2r; echo $? >"$WORK/code"; } 2>&1 | while IFS= read -r line; do
-        printf '%s\n' "$line"
-        case $line in
-        *POST_PONR* | *'allows rollback of any action until this point'*) no_return ;;
-        esac
-    done
-    code=$(cat "$WORK/code")
+    c2r
+    code=$?
+    if [ $code -ne 0 ] && c2r_went_back $code; then rm -f "$DIR/no_return"; sync; fi
     case $code in
     0) ;;
     2) fail 10 "convert2rhel found something that inhibits the conversion" ;;
     *) fail 10 "convert2rhel ended with $code" ;;
     esac
-    # Whatever its log called it: the packages are others now.
-    no_return
     state 90 checking
     rpm -q redhat-release || rpm -q redhat-release-server || fail 90 "redhat-release is not installed"
 }

@@ -15,10 +15,18 @@ alinux_repositories() {
 
 #: prepare undo
 UNDO=$DIR/undo
+list_names() { rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u; }
+
+#: prepare finish
+# PATH: the file that it leads to. On EL 8 yum.conf is a link, and grubenv where the firmware is EFI.
+behind() {
+    if [ -h "$R$1" ]; then target=$(readlink -f "$R$1"); echo "${target#"$R"}"; else echo "$1"; fi
+}
 
 #: prepare
 # PATH: keeps a file as it is now, once.
 keep_file() {
+    set -- "$(behind "$1")"
     [ -f "$R$1" ] && [ ! -e "$UNDO/files$1" ] || return 0
     mkdir -p "$UNDO/files${1%/*}" && cp -a "$R$1" "$UNDO/files$1.part" && mv -f "$UNDO/files$1.part" "$UNDO/files$1"
 }
@@ -53,18 +61,44 @@ download_script() {
     return 1
 }
 # COMMAND...: a package manager's call that installs; notes which packages are new, by name, so that one
-# that was only updated is never removed.
+# that was only updated is never removed; nor one that a person installs between two calls.
 install_packages() {
     mkdir -p "$UNDO"
-    [ -s "$UNDO/packages_before" ] || rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u >"$UNDO/packages_before"
+    if [ ! -s "$UNDO/packages_before" ]; then
+        list_names >"$UNDO/packages_before.part" && mv -f "$UNDO/packages_before.part" "$UNDO/packages_before" || return 1
+    fi
     fetch 5 "$@"
     code=$?
-    rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u | comm -13 "$UNDO/packages_before" - >"$UNDO/packages"
-    [ $code -ne 0 ] || return 0
+    note_new_packages || return 1
+    [ $code -ne 0 ] || { rm -f "$UNDO/packages_before"; return 0; }
     key=problem
     ! unreachable "$WORK/out" || key=unreachable
     tail -n 5 "$WORK/out" | cut -c 1-300 | say_lines $key
     return 1
+}
+
+#: prepare undo
+note_new_packages() {
+    touch "$UNDO/packages" && list_names | comm -13 "$UNDO/packages_before" - | sort -u - "$UNDO/packages" >"$UNDO/packages.part" &&
+        mv -f "$UNDO/packages.part" "$UNDO/packages"
+}
+
+#: preview run boot
+# What is wrong with the package database; silent when nothing is. Leaves nothing behind: caches and logs
+# go to $WORK.
+package_problems() {
+    if ! rpm_based; then
+        dpkg --audit 2>&1
+        apt-get -qq -o Dir::Cache="$WORK/cache" check 2>&1 | grep -v '^W:'
+    elif have dnf; then
+        dnf -q --noplugins --setopt=cachedir="$WORK/cache" --setopt=logdir="$WORK/cache" \
+            --setopt=persistdir="$WORK/cache" check 2>&1
+    else
+        # EL 7: `yum check` takes minutes, and says no more.
+        yum --version >"$WORK/yum" 2>&1 || tail -n 1 "$WORK/yum" | sed 's/^/yum does not start: /'
+        rpm -Va --nofiles --nodigest --nosignature --noscripts 2>&1
+        list_installed | awk '$1 !~ /^(kernel.*|gpg-pubkey)$/ && seen[$1 "." $3]++ == 1 { print $1 "." $3 " is installed twice" }'
+    fi | head -n 5
 }
 
 #: preview
@@ -84,24 +118,57 @@ package_facts() {
 }
 
 #: undo
+# Nothing that says how things were is removed by these steps: they may have to be done again.
 remove_packages() {
+    # Of a call that was cut off.
+    [ ! -s "$UNDO/packages_before" ] || note_new_packages || say left "which packages are new cannot be noted"
     [ -s "$UNDO/packages" ] || return 0
     gone=$(while read -r name; do rpm -q "$name" >/dev/null 2>&1 && echo "$name"; done <"$UNDO/packages")
     # Together first: they may need each other. What something else needs by now stays.
     [ -z "$gone" ] || rpm -e $gone >/dev/null 2>&1 ||
         for name in $gone; do rpm -e "$name" >/dev/null 2>&1 || say left "package $name"; done
-    rm -f "$UNDO/packages" "$UNDO/packages_before"
 }
-# FOLDER PLACE: every file of the folder goes to its place; the place's own folders stay as they are.
+# FOLDER PLACE: every file of the folder goes to its place below $R; the place's own folders stay as they are.
 copy_files() {
     (cd "$1" 2>/dev/null && find . -type f ! -name '*.part') | while IFS= read -r file; do
-        cp -a "$1/${file#./}" "$2/${file#./}"
+        place=$2${file#.}
+        rm -f "$R$place.osferry"
+        cp -a "$1/$file" "$R$place.osferry" && mv -f "$R$place.osferry" "$R$place" && continue
+        rm -f "$R$place.osferry"
+        say left "$place cannot be put back"
     done
 }
 put_back_files() {
-    copy_files "$UNDO/files" "$R"
-    [ ! -f "$UNDO/new_files" ] || while read -r file; do rm -f "$R$file"; done <"$UNDO/new_files"
-    rm -rf "$UNDO/files" "$UNDO/new_files"
+    copy_files "$UNDO/files" ""
+    [ ! -f "$UNDO/new_files" ] || while read -r file; do rm -f "$R$file" || say left "$file"; done <"$UNDO/new_files"
+}
+# PID: it and all that it started.
+family() {
+    cat /proc/[0-9]*/stat 2>/dev/null | sed 's/ (.*) \([A-Za-z]\) / \1 /' | awk -v first="$1" '
+        $2 != "Z" { parent[$1] = $3 }
+        END { for (pid in parent) { for (up = pid; up in parent && up != first; up = parent[up]); if (up == first) print pid } }'
+}
+# Ends scripts of ours that prepare, ask the tool or start it. Never by force: a package manager that is killed in
+# the middle leaves a database that nobody can mend.
+stop_work() {
+    for note in "$DIR"/at_work.*; do
+        read -r pid when boot 2>/dev/null <"$note" || continue
+        [ "$boot" = "$(this_boot)" ] && [ -n "$when" ] && [ "$(since "$pid")" = "$when" ] || continue
+        members=$(family "$pid")
+        kill -TERM $members 2>/dev/null
+        wait_for $members || return 1
+    done
+}
+# PID...: 20 s at most for their end.
+wait_for() {
+    left=100
+    for pid; do
+        while runs "$pid"; do
+            [ $left -gt 0 ] || return 1
+            sleep 0.2
+            left=$((left - 1))
+        done
+    done
 }
 # Ends the tool with everything that it started.
 stop_tool() {
@@ -110,9 +177,9 @@ stop_tool() {
     pid=$(cat "$DIR/pid")
     # It leads a session of its own where setsid started it.
     kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null
-    left=100
-    while kill -0 "$pid" 2>/dev/null && [ $left -gt 0 ]; do sleep 0.2; left=$((left - 1)); done
-    kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null || :
+    wait_for "$pid"
+    kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null
+    wait_for "$pid"
 }
 
 #: progress

@@ -20,17 +20,18 @@ leapp_install() {
         rm -rf "$UNDO/leapp.new"
         for folder in etc var/lib; do
             mkdir -p "$UNDO/leapp.new/$folder"
-            [ ! -e "$R/$folder/leapp" ] || cp -a "$R/$folder/leapp" "$UNDO/leapp.new/$folder/"
+            [ ! -e "$R/$folder/leapp" ] || cp -a "$R/$folder/leapp" "$UNDO/leapp.new/$folder/" || return 1
         done
         mv "$UNDO/leapp.new" "$UNDO/leapp"
     fi
-    keep_file /etc/migration-results
+    keep_file /etc/migration-results || return 1
     for file in /etc/yum.conf /etc/dnf/dnf.conf; do
-        keep_file $file
-        [ ! -f "$R$file" ] || sed -i 's/^exclude\(pkgs\)\{0,1\} *=/#osferry &/' "$R$file"
+        keep_file $file || return 1
+        file=$R$(behind $file)
+        [ ! -f "$file" ] || sed -i 's/^exclude\(pkgs\)\{0,1\} *=/#osferry &/' "$file"
     done
     # leapp makes its entry the default one.
-    keep_file /boot/grub2/grubenv
+    keep_file /boot/grub2/grubenv || return 1
     repo=/etc/yum.repos.d/osferry-leapp.repo
     case $(leapp_kind) in
     vendor)
@@ -92,12 +93,12 @@ leapp_complaints() {
 
 #: preview
 leapp_preview() {
-    (copy_rpm_database; package_facts)
-    say changes "$(rpm -qa | wc -l)"
+    (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
     # Before it is prepared there is no tool that could be asked.
-    have leapp && [ -d "$DIR/undo" ] || return 0
+    have leapp && [ -d "$DIR/undo" ] && begin_work || return 0
     leapp_report preupgrade
     code=$?
+    end_work
     if [ -s "$LEAPP_LOG/leapp-report.json" ]; then
         say report "$LEAPP_LOG/leapp-report.json"
         # Inhibitors are in the report; without one, an exit code other than 0 is an error of leapp itself.
@@ -166,27 +167,40 @@ leapp_undo() {
     done
     rm -f "$R"/boot/vmlinuz-upgrade.* "$R"/boot/initramfs-upgrade.* "$LEAPP_RESUME"
     remove_packages
-    rm -rf "$LEAPP_PYTHON" "$R/var/lib/leapp" "$R/etc/leapp" "$R/run/leapp.pid" "$R/etc/migration-results"
-    for folder in etc var/lib; do
-        [ ! -e "$UNDO/leapp/$folder/leapp" ] || cp -a "$UNDO/leapp/$folder/leapp" "$R/$folder/"
-    done
+    # Unless it was noted how things were, nothing was installed.
+    [ ! -d "$UNDO/leapp" ] || {
+        rm -rf "$LEAPP_PYTHON" "$R/var/lib/leapp" "$R/etc/leapp" "$R/run/leapp.pid" "$R/etc/migration-results"
+        for folder in etc var/lib; do
+            [ ! -e "$UNDO/leapp/$folder/leapp" ] || cp -a "$UNDO/leapp/$folder/leapp" "$R/$folder/" || say left "/$folder/leapp cannot be put back"
+        done
+    }
     put_back_files
 }
 
 #: finish
+# Packages of the old vendor for the old release. Others' packages are a person's.
+leapp_old() {
+    rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\t%{VENDOR}\n' | awk -F '\t' -v dist="\\.el${FROM}[._]" '
+        $1 ~ dist && $2 ~ /^(CentOS|Red Hat|Alibaba|AlmaLinux)/ { print $1 }'
+}
 leapp_finish() {
     for file in /etc/yum.conf /etc/dnf/dnf.conf; do
         # Exclusions that leapp or ELevate added go, the person's own come back.
-        [ ! -f "$R$file" ] ||
-            sed -i -E -e '/^exclude(pkgs)? *=.*(leapp|elevate)/d' -e 's/^#osferry (exclude)/\1/' "$R$file"
+        real=$R$(behind $file)
+        [ ! -f "$real" ] ||
+            sed -i -E -e '/^exclude(pkgs)? *=.*(leapp|elevate)/d' -e 's/^#osferry (exclude)/\1/' "$real" || say left "exclusions in $file"
     done
-    # The tool, and what is left of the old vendor's packages and is needed by nothing. Others' packages stay.
-    running=$(uname -r)
-    rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\t%{VENDOR}\n' | awk -F '\t' -v dist="\\.el${FROM}[._]" '
-        $1 ~ /^(leapp|python[23]?-leapp|elevate-release|snactor)/ || ($1 ~ dist && $2 ~ /^(CentOS|Red Hat|Alibaba|AlmaLinux)/) { print $1 }
-    ' | grep -v -F -e "$running" >"$WORK/left"
+    leapp_old >"$WORK/old"
+    # The tool, the old kernels, and what leapp calls a leftover; but no library: a person's programs may need it.
+    {
+        rpm -qa | grep -E '^(leapp|python[23]?-leapp|elevate-release|snactor)'
+        grep '^kernel' "$WORK/old" | grep -v -F -e "$(uname -r)"
+        awk '/packages have not been upgraded:/ { on = 1; next } on && /^ *- / { print $2; next } { on = 0 }' "$LEAPP_LOG/leapp-report.txt" 2>/dev/null |
+            while read -r name; do rpm -ql "$name" 2>/dev/null | grep -q -E '\.so(\.|$)' || awk -v name="$name." 'index($0, name) == 1' "$WORK/old"; done
+    } | sort -u >"$WORK/left"
     rpm -e $(cat "$WORK/left") >/dev/null 2>&1 ||
         for pass in 1 2 3; do while read -r name; do rpm -e "$name" >/dev/null 2>&1; done <"$WORK/left"; done
+    leapp_old | head -n 40 | while read -r name; do say kept "package $name"; done
     rm -rf "$LEAPP_PYTHON" "$R/etc/yum.repos.d/osferry-leapp.repo" "$R/etc/yum.repos.d/ELevate.repo" \
         "$R"/boot/vmlinuz-upgrade.* "$R"/boot/initramfs-upgrade.*
     return 0

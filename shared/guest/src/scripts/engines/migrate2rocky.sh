@@ -10,9 +10,8 @@ migrate2rocky_install() {
 
 #: preview
 migrate2rocky_preview() {
-    (copy_rpm_database; package_facts)
     # The script has no dry run; every package is replaced by the target's.
-    say changes "$(rpm -qa | wc -l)"
+    (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
 }
 
 #: run
