@@ -126,6 +126,37 @@ fn what_does_not_fit_any_more_stays_away() {
 }
 
 #[test]
+fn what_cannot_be_brought_back_is_told_and_stays_whole() {
+    use std::os::unix::fs::PermissionsExt;
+    let root = migrated(|root| {
+        root.stub("setenforce", "exit 1");
+        root.stub("systemctl", "case $1 in is-enabled) echo disabled ;; *) exit 1 ;; esac");
+        // The disk is full: what is written is cut off.
+        let cp = root::found("cp").unwrap();
+        root.stub("cp", &format!("case $* in */fstab*) exit 1 ;; esac\nexec {} \"$@\"", cp.display()));
+        // A person's file elsewhere, with a mode of its own.
+        root.write("etc/dnf/yum.conf", &root.read("etc/yum.conf"));
+        let mode = std::fs::Permissions::from_mode(0o640);
+        std::fs::set_permissions(root.root.join("etc/dnf/yum.conf"), mode).unwrap();
+        root.link("etc/yum.conf", "dnf/yum.conf");
+    });
+    let fstab = root.read("etc/fstab");
+    let finished = finish(&root);
+    for item in ["/etc/fstab", "SELinux: Enforcing", "service shop.service"] {
+        assert!(finished.left.iter().any(|left| left == item), "{item}: {finished:#?}");
+        assert!(!finished.restored.iter().any(|back| back == item), "{item}: {finished:#?}");
+    }
+    assert_eq!(root.read("etc/fstab"), fstab);
+    assert_eq!(root.read("etc/dnf/yum.conf"), "[main]\nexclude=nginx*\nkeepcache=0\n");
+    assert_eq!(std::fs::metadata(root.root.join("etc/dnf/yum.conf")).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(root.root.join("etc/yum.conf").symlink_metadata().unwrap().is_symlink());
+    assert!(
+        root.manifest().keys().all(|path| path.extension().is_none_or(|end| end != "osferry")),
+        "a half file is left"
+    );
+}
+
+#[test]
 fn without_a_preparation_nothing_is_changed() {
     let root = Root::healthy();
     let before = root.manifest();

@@ -181,3 +181,5 @@ fn probe_line(probe: &Probe) -> String {
 mod engine_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod undo_tests;

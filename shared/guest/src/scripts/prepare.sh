@@ -14,7 +14,11 @@ refuse() {
 }
 [ ! -e "$DIR.over" ] || refuse
 mkdir -p "$DIR" && chmod 700 "${DIR%/*}" "$DIR" || exit 3
-if ! begin_work; then rmdir "$DIR" 2>/dev/null; refuse; fi
+if ! begin_work; then
+    rmdir "$DIR" 2>/dev/null
+    [ ! -e "$DIR.over" ] || refuse
+    exit 3
+fi
 mkdir -p "$DIR/undo" "$KEPT/files" || exit 3
 
 # Repository files and exclusions of people, for `finish`. A package's own repository file goes with the package.

@@ -1,5 +1,6 @@
 # Starts the tool, once: notes how things are, writes the tool down, and detaches it.
 if ! begin_work; then
+    [ -e "$DIR.over" ] || exit 3
     # `undo` came in between.
     rm -f "$DIR/common.sh"
     rmdir "$DIR" 2>/dev/null

@@ -223,6 +223,19 @@ proptest! {
     }
 }
 
+/// Setup may come to its end while it is being stopped: what it left for the next boot is not deleted then.
+#[test]
+fn after_setup_was_stopped_undo_looks_again() {
+    with_scripts("Windows Server 2016", "Windows Server 2019", |name, script| {
+        if name == "undo" {
+            let (_, stopped) = script.split_once("taskkill.exe").unwrap();
+            let (looked, deleted) = stopped.split_once("rd /s /q").unwrap();
+            assert!(looked.contains("state.json") && looked.contains("bcdedit.exe /enum"), "{looked}");
+            assert!(!deleted.contains("TooLate"));
+        }
+    });
+}
+
 /// `'@` at the start of a line would end a here-string; the tool is passed as Base64 instead.
 #[test]
 fn the_tool_arrives_whole() {

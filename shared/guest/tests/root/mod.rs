@@ -345,7 +345,7 @@ pub fn difference(
     paths
         .into_iter()
         .filter(|path| before.get(*path) != after.get(*path))
-        .filter(|path| **path != over && !(**path == over.parent().unwrap() && !before.contains_key(*path)))
+        .filter(|path| **path != over && (before.contains_key(*path) || **path != over.parent().unwrap()))
         .map(|path| format!("{}: {} became {}", path.display(), show(before.get(path)), show(after.get(path))))
         .collect()
 }

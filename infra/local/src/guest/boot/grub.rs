@@ -111,7 +111,7 @@ fn forget_once(dir: &Path) {
     let Ok(text) = fs::read_to_string(&path) else { return };
     let kept: String = text
         .lines()
-        .filter(|line| !line.starts_with("next_entry=") && !(line.starts_with("##") || *line == "#"))
+        .filter(|line| !(line.starts_with("next_entry=") || line.starts_with("##") || *line == "#"))
         .map(|line| format!("{line}\n"))
         .collect();
     // The block keeps its size: it is written in place.

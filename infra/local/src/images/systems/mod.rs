@@ -91,7 +91,7 @@ fn of_toolbox(program: &str) -> String {
 }
 
 impl System {
-    fn new(&self, name: &str, [version, release]: [&str; 2]) -> Package {
+    fn package(&self, name: &str, [version, release]: [&str; 2]) -> Package {
         Package::new(name, version, &self.release(release))
     }
 
@@ -119,7 +119,7 @@ pub(super) fn packages(system: &System, release: &Release, host: &Host) -> Vec<P
 
 fn basic(system: &System, host: &Host) -> Vec<Package> {
     let mut filesystem =
-        DIRS.iter().fold(system.new("filesystem", system.filesystem), |package, dir| package.dir(dir, 0o755));
+        DIRS.iter().fold(system.package("filesystem", system.filesystem), |package, dir| package.dir(dir, 0o755));
     for (link, target) in [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")] {
         filesystem = filesystem.link(link, target);
     }
@@ -132,26 +132,26 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
         .config("/etc/passwd", accounts)
         .config("/etc/group", "root:x:0:\nnobody:x:65534:\n")
         .config("/etc/fstab", "/dev/vda1 / ext4 defaults 1 1\n/dev/vdb /data ext4 defaults,nofail 0 2\n");
-    let coreutils = APPLETS.iter().fold(system.new("coreutils", system.coreutils), |package, applet| {
+    let coreutils = APPLETS.iter().fold(system.package("coreutils", system.coreutils), |package, applet| {
         package.link(&format!("/usr/bin/{applet}"), "busybox")
     });
     vec![
         filesystem,
         host.locale
             .iter()
-            .fold(system.new("glibc", system.glibc), |package, (path, bytes)| package.file(path, bytes.clone()))
+            .fold(system.package("glibc", system.glibc), |package, (path, bytes)| package.file(path, bytes.clone()))
             .requires(&["filesystem"])
             .program("/usr/lib64/ld-linux-x86-64.so.2", host.loader.clone())
             .program("/usr/lib64/libc.so.6", host.libc.clone())
             // Where this machine's loader looks.
             .link("/usr/lib/x86_64-linux-gnu", "../lib64"),
         system
-            .new("ncurses-libs", system.ncurses)
+            .package("ncurses-libs", system.ncurses)
             .requires(&["glibc"])
             .program("/usr/lib64/libtinfo.so.6", host.libtinfo.clone()),
         // Not busybox's shell: that prefers its own applets, rpm among them, to what PATH has.
         system
-            .new("bash", system.bash)
+            .package("bash", system.bash)
             .requires(&["glibc", "ncurses-libs"])
             .provides(&["/bin/sh", "/bin/bash", "/usr/bin/sh"])
             .program("/usr/bin/bash", host.bash.clone())
@@ -161,7 +161,7 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
             .program("/usr/bin/busybox", host.busybox.clone())
             .program("/usr/bin/uname", UNAME),
         system
-            .new("systemd", system.systemd)
+            .package("systemd", system.systemd)
             .requires(&["bash", "coreutils", "glibc"])
             .program("/usr/lib/systemd/systemd", SYSTEMD)
             .link("/usr/sbin/init", "../lib/systemd/systemd")
@@ -173,7 +173,7 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
             .dir("/etc/systemd/system", 0o755)
             .dir("/etc/systemd/system/multi-user.target.wants", 0o755)
             .payload(&format!("/usr/lib/systemd/libsystemd-shared-{}.so", system.systemd[0]), 1_000_000),
-        system.new("openssl-libs", system.openssl).requires(&["glibc"]).payload(
+        system.package("openssl-libs", system.openssl).requires(&["glibc"]).payload(
             match system.major {
                 7 => "/usr/lib64/libssl.so.10",
                 8 => "/usr/lib64/libssl.so.1.1",
@@ -188,7 +188,7 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
 pub(super) fn kernel(system: &System, [version, release]: [&str; 2]) -> Package {
     let kernel = format!("{version}-{}.x86_64", system.release(release));
     system
-        .new("kernel", [version, release])
+        .package("kernel", [version, release])
         .requires(&["systemd", "coreutils"])
         .provides(&["installonlypkg(kernel)", &format!("kernel-core-uname-r = {kernel}")])
         .payload(&format!("/boot/vmlinuz-{kernel}"), 4_000_000)
@@ -201,10 +201,10 @@ pub(super) fn kernel(system: &System, [version, release]: [&str; 2]) -> Package 
 
 /// What manages packages, modules, the boot loader and logins.
 fn tools(system: &System) -> Vec<Package> {
-    let kmod = ["lsmod", "rmmod", "modprobe"].iter().fold(system.new("kmod", system.kmod), |package, program| {
+    let kmod = ["lsmod", "rmmod", "modprobe"].iter().fold(system.package("kmod", system.kmod), |package, program| {
         package.link(&format!("/usr/sbin/{program}"), "../bin/kmod")
     });
-    let pam = system.new("pam", system.pam).requires(&["glibc"]).config(
+    let pam = system.package("pam", system.pam).requires(&["glibc"]).config(
         "/etc/pam.d/system-auth",
         "auth required pam_env.so\nauth sufficient pam_unix.so try_first_pass nullok\naccount required pam_unix.so\n",
     );
@@ -218,13 +218,13 @@ fn tools(system: &System) -> Vec<Package> {
     };
     let (python, yum) = if system.major == 7 {
         let python = system
-            .new("python", system.python)
+            .package("python", system.python)
             .requires(&["glibc", "openssl-libs"])
             .provides(&[&format!("python2 = {}", system.python[0])])
             .program("/usr/bin/python2", of_toolbox("python"))
             .link("/usr/bin/python", "python2")
             .payload("/usr/lib64/libpython2.7.so.1.0", 800_000);
-        let yum = system.new("yum", system.dnf).requires(&["python", "rpm"]).program("/usr/bin/yum", YUM).config(
+        let yum = system.package("yum", system.dnf).requires(&["python", "rpm"]).program("/usr/bin/yum", YUM).config(
             "/etc/yum.conf",
             "[main]\ncachedir=/var/cache/yum/$basearch/$releasever\nkeepcache=0\ndebuglevel=2\nlogfile=/var/log/yum.log\n\
              exactarch=1\nobsoletes=1\ngpgcheck=1\nplugins=1\ninstallonly_limit=5\n",
@@ -232,12 +232,11 @@ fn tools(system: &System) -> Vec<Package> {
         (python, yum)
     } else {
         let python = system
-            .new("platform-python", system.python)
+            .package("platform-python", system.python)
             .requires(&["glibc", "openssl-libs"])
             .program("/usr/libexec/platform-python", of_toolbox("python"))
             .payload("/usr/lib64/libpython3.6m.so.1.0", 800_000);
-        let dnf = system
-            .new("dnf", system.dnf)
+        let dnf = system.package("dnf", system.dnf)
             .requires(&["platform-python", "rpm"])
             .provides(&[&format!("yum = {}", system.dnf[0])])
             .obsoletes(&["yum < 4"])
@@ -252,21 +251,21 @@ fn tools(system: &System) -> Vec<Package> {
         pam,
         python,
         yum,
-        system.new("grubby", system.grubby).requires(&["bash"]).program("/usr/sbin/grubby", GRUBBY),
-        system.new("curl", system.curl).requires(&["openssl-libs"]).program("/usr/bin/curl", of_toolbox("curl")),
-        system.new("rpm", system.rpm).requires(&["glibc", "bash"]).program("/usr/bin/rpm", of_toolbox("rpm")),
+        system.package("grubby", system.grubby).requires(&["bash"]).program("/usr/sbin/grubby", GRUBBY),
+        system.package("curl", system.curl).requires(&["openssl-libs"]).program("/usr/bin/curl", of_toolbox("curl")),
+        system.package("rpm", system.rpm).requires(&["glibc", "bash"]).program("/usr/bin/rpm", of_toolbox("rpm")),
         system
-            .new("chrony", system.chrony)
+            .package("chrony", system.chrony)
             .requires(&["systemd"])
             .payload("/usr/sbin/chronyd", 250_000)
             .config("/etc/chrony.conf", "server ntp.cloud.aliyuncs.com minpoll 4 maxpoll 10 iburst\n"),
         system
-            .new("openssh-server", system.openssh)
+            .package("openssh-server", system.openssh)
             .requires(&["systemd", "pam"])
             .payload("/usr/sbin/sshd", 700_000)
             .config("/etc/ssh/sshd_config", "#PermitRootLogin yes\nPasswordAuthentication yes\nUsePAM yes\n"),
         system
-            .new("selinux-policy-targeted", system.selinux)
+            .package("selinux-policy-targeted", system.selinux)
             .requires(&["filesystem"])
             .config("/etc/selinux/config", "SELINUX=disabled\nSELINUXTYPE=targeted\n"),
     ]
@@ -274,17 +273,14 @@ fn tools(system: &System) -> Vec<Package> {
 
 fn applications(system: &System) -> Vec<Package> {
     vec![
-        system
-            .new("nginx", system.nginx)
+        system.package("nginx", system.nginx)
             .requires(&["systemd", "openssl-libs"])
             .payload("/usr/sbin/nginx", 700_000)
             .config("/etc/nginx/nginx.conf", "worker_processes auto;\n"),
-        system
-            .new("java-1.8.0-openjdk", system.java)
+        system.package("java-1.8.0-openjdk", system.java)
             .requires(&["glibc"])
             .payload("/usr/lib/jvm/java-1.8.0-openjdk/lib/rt.jar", 1_500_000),
-        system
-            .new("shop", system.shop)
+        system.package("shop", system.shop)
             .requires(&["systemd", "nginx"])
             .program("/usr/libexec/shop/start", SHOP_START)
             .text("/usr/share/shop/health", "ok\n")

@@ -74,6 +74,7 @@ apt_full_upgrade_run() {
     done <"$WORK/sources"
     if [ ! -d "$DIR/lists" ]; then
         rm -rf "$DIR/lists.part"
+        mkdir -p "$R/var/lib/apt/lists"
         cp -a "$R/var/lib/apt/lists" "$DIR/lists.part" && mv "$DIR/lists.part" "$DIR/lists" || fail 5 "apt's lists cannot be kept"
     fi
     [ -e "$DIR/debs" ] || { apt_debs >"$DIR/debs.part" && mv "$DIR/debs.part" "$DIR/debs"; } || fail 5 "apt's cache cannot be listed"

@@ -176,7 +176,7 @@ stop_tool() {
     tool_is_alive || return 0
     pid=$(cat "$DIR/pid")
     # It leads a session of its own where setsid started it.
-    kill -TERM -- "-$pid" 2>/dev/null || kill -TERM "$pid" 2>/dev/null
+    kill -TERM -- "-$pid" 2>/dev/null || kill -TERM $(family "$pid") 2>/dev/null
     wait_for "$pid"
     kill -KILL -- "-$pid" 2>/dev/null || kill -KILL "$pid" 2>/dev/null
     wait_for "$pid"

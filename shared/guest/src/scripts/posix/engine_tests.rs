@@ -12,14 +12,14 @@ use super::*;
 use crate::{read_booted, read_evidence, read_look};
 
 /// A directory that stands for a guest's root, and runs scripts in it.
-struct Root(tempfile::TempDir);
+pub(super) struct Root(tempfile::TempDir);
 
-fn id() -> MigrationId {
+pub(super) fn id() -> MigrationId {
     MigrationId::from_bytes([1; 10])
 }
 
 impl Root {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let root = Self(tempfile::tempdir().unwrap());
         root.put("proc/sys/kernel/random/boot_id", "a\n");
         root.put("etc/os-release", "ID=centos\nVERSION_ID=7\n");
@@ -27,28 +27,32 @@ impl Root {
         root.put("etc/group", "root:x:0:\n");
         root.put("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n");
         root.put("proc/cmdline", "BOOT_IMAGE=(hd0,msdos1)/boot/vmlinuz-3.10.0-1160.el7 root=/dev/vda1 quiet\n");
+        // Whatever a script does wrong, it finds no package manager of this machine.
+        for name in ["apt-get", "apt-mark", "dpkg", "dpkg-query", "rpm", "dnf", "yum", "systemctl", "systemd-run"] {
+            root.program(name, "exit 1");
+        }
         for folder in ["run", "var/tmp", "etc/yum.repos.d"] {
             std::fs::create_dir_all(root.path(folder)).unwrap();
         }
         root
     }
 
-    fn path(&self, path: &str) -> PathBuf {
+    pub(super) fn path(&self, path: &str) -> PathBuf {
         self.0.path().join(path)
     }
 
-    fn put(&self, path: &str, text: &str) {
+    pub(super) fn put(&self, path: &str, text: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    fn text(&self, path: &str) -> String {
+    pub(super) fn text(&self, path: &str) -> String {
         std::fs::read_to_string(self.path(path)).unwrap_or_default()
     }
 
     /// A program that stands in for one of the guest's.
-    fn program(&self, name: &str, script: &str) {
+    pub(super) fn program(&self, name: &str, script: &str) {
         use std::os::unix::fs::PermissionsExt;
         let path = format!("bin/{name}");
         self.put(&path, &format!("#!/bin/sh\n{script}\n"));
@@ -56,7 +60,7 @@ impl Root {
     }
 
     /// What a script prints; it may end as it likes, but not complain.
-    fn run(&self, script: &str) -> String {
+    pub(super) fn run(&self, script: &str) -> String {
         let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
         let output = Command::new("sh")
             .args(["-c", script])
@@ -70,14 +74,14 @@ impl Root {
     }
 
     /// Calls functions of an engine, with what a section of its file defines.
-    fn call(&self, hop: &Hop, section: &str, call: &str) -> String {
+    pub(super) fn call(&self, hop: &Hop, section: &str, call: &str) -> String {
         let engine = sections(hop.engine, &[section]);
         let head = with_job(hop, head);
         self.run(&format!("{head}{COMMON}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
     }
 
     /// Runs the tool of a hop in the foreground; answers whether the point of no return was passed, and its state.
-    fn tool(&self, hop: &Hop) -> (bool, String) {
+    pub(super) fn tool(&self, hop: &Hop) -> (bool, String) {
         // The script that starts it writes it down; nothing is detached here.
         self.program("systemctl", ":");
         self.program("setsid", ":");
@@ -87,13 +91,13 @@ impl Root {
     }
 
     /// Every file below the root with its content, without programs and scratch folders.
-    fn manifest(&self) -> Vec<(PathBuf, String)> {
+    pub(super) fn manifest(&self) -> Vec<(PathBuf, String)> {
         let mut files = Vec::new();
         let mut folders = vec![self.0.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).unwrap().map(Result::unwrap) {
                 let (path, kind) = (entry.path(), entry.file_type().unwrap());
-                if kind.is_dir() && !path.ends_with("bin") && !path.ends_with("var/lib/osferry") {
+                if kind.is_dir() && ["bin", "run", "var/lib/osferry"].iter().all(|own| !path.ends_with(own)) {
                     folders.push(path);
                 } else if kind.is_file() {
                     files.push((path.clone(), std::fs::read_to_string(&path).unwrap()));
@@ -105,11 +109,11 @@ impl Root {
     }
 }
 
-fn directory(file: &str) -> String {
+pub(super) fn directory(file: &str) -> String {
     format!("var/lib/osferry/{}-0/{file}", id())
 }
 
-fn with_job<T>(hop: &Hop, what: impl FnOnce(&Job<'_>) -> T) -> T {
+pub(super) fn with_job<T>(hop: &Hop, what: impl FnOnce(&Job<'_>) -> T) -> T {
     // Of the script that the tests serve as migrate2rocky.sh.
     let checksum = "a944e1ea28f86922b866f5a1a4309e0a296ccb655c17e6f7304fd38790b5e48c";
     let settings = Settings {
@@ -121,11 +125,11 @@ fn with_job<T>(hop: &Hop, what: impl FnOnce(&Job<'_>) -> T) -> T {
     what(&Job { id: &id(), run: 0, hop_index: 0, hop, settings: &settings })
 }
 
-fn hop(engine: Engine, from: (Family, u32), to: (Family, u32)) -> Hop {
+pub(super) fn hop(engine: Engine, from: (Family, u32), to: (Family, u32)) -> Hop {
     Hop { from: Os::new(from.0, from.1), to: Os::new(to.0, to.1), engine }
 }
 
-fn leapp() -> Hop {
+pub(super) fn leapp() -> Hop {
     hop(Engine::Leapp, (Family::CentOs, 7), (Family::AlmaLinux, 8))
 }
 
@@ -164,7 +168,7 @@ fn leapp_is_at_its_end_when_its_service_is_gone_and_its_results_say_so() {
 }
 
 /// Programs of an EL 7 guest: packages are lines of a file.
-fn with_packages(root: &Root) {
+pub(super) fn with_packages(root: &Root) {
     root.put("packages", "bash.x86_64\nsix.x86_64\n");
     root.program(
         "rpm",
@@ -317,6 +321,16 @@ fn convert2rhel_passes_its_point_of_no_return_by_its_own_word() {
         root.program("dnf", ":");
         root.tool(&hop(Engine::Convert2Rhel, (Family::CentOs, 7), (Family::Rhel, 7)))
     };
+    // Killed in the middle of its own work it leaves packages removed; so it does when it cannot go back itself.
+    let wrong = "Abnormal exit! Performing rollback ...\nRollback of system wasn't completed successfully.";
+    for end in ["kill -9 $$", "exit 1", &format!("echo \"{wrong}\"; exit 1")] {
+        let (no_return, _) = run(&format!("echo '[PRE_PONR_CHANGES]: x'; {end}"));
+        assert!(no_return, "{end}");
+    }
+    let back =
+        "echo 'Abnormal exit! Performing rollback ...'; echo 'TASK - [Rollback: Pre-conversion analysis report]'";
+    let (no_return, state) = run(&format!("{back}; exit 1"));
+    assert!(!no_return && state.contains("convert2rhel ended with 1"), "{state}");
     let (no_return, state) = run("echo '[PRE_PONR_CHANGES]: x'; exit 2");
     assert!(!no_return && state.contains("inhibits the conversion"), "{state}");
     let (no_return, state) = run("echo 'Phase: POST_PONR_CHANGES'; exit 1");
