@@ -130,7 +130,7 @@ async fn a_tool_that_fails_is_told_apart_and_nothing_is_left_half_changed() -> R
                 target: "AlmaLinux 8",
                 breaks: &[
                     Switch("leapp-waits-at", "InterimPreparation"),
-                    Kill("/var/lib/osferry/", "/var/lib/leapp/started"),
+                    Kill("/var/lib/osferry/", "/var/log/leapp/leapp-upgrade.log"),
                 ],
                 outcome: failed,
                 code: Code::ToolDied,

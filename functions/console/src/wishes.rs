@@ -4,11 +4,11 @@ use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
 use migration::{Effect, Event, MigrationId, Wish, decide};
 use serde::Deserialize;
 use serde_json::json;
-use stage::release::OWNER_TAG;
-use stage::{Fault, Wished};
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
+use stage::release::OWNER_TAG;
+use stage::{Fault, Wished};
 
 use crate::answer::{Refusal, reply};
 use crate::view::{advice, summary};

@@ -38,8 +38,8 @@ impl Engine {
         !matches!(self, Self::DistroSync | Self::AptFullUpgrade)
     }
 
-    /// From when on only the snapshots lead back. Sources: leapp (the upgrade itself happens in its
-    /// initramfs), convert2rhel (PRE_PONR_CHANGES are rolled back), the others change packages at once.
+    /// From when on only the snapshots lead back. Source: leapp and Windows Setup prepare and download before the
+    /// reboot, the upgrade itself comes after it; the others change packages at once.
     pub fn no_return(self) -> NoReturn {
         match self {
             Self::Leapp | Self::WindowsSetup => NoReturn::Reboot,
