@@ -79,7 +79,7 @@ async fn demo(fleet: &'static [Story], state_dir: &Path, image_dir: &Path, clock
     let options =
         Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), bin_dir: None, extra: Vec::new() };
     let mut rig = Rig::start(options).await?;
-    if fleet.iter().any(|story| is_windows(story)) {
+    if fleet.iter().any(is_windows) {
         let media = rig.create_media(MEDIA).await?;
         let windows = format!("WINDOWS_MEDIA={}", json!({ "2019": { "en-us": media } }));
         let settings = SETTINGS.iter().map(|setting| (*setting).to_owned()).chain([windows]);
@@ -272,7 +272,9 @@ async fn check(rig: &Rig, traveller: &Traveller, record: &Record) -> Result<Vec<
     }
     if story.outcome != Outcome::Succeeded {
         let after = rig.manifest(&traveller.instance_id).await?;
-        let different = differences(&traveller.before, &after, &[]);
+        let mut different = differences(&traveller.before, &after, &[]);
+        // Where something was taken back, a note stays that it is over, should a command come late.
+        different.retain(|line| !line.contains(" /var/lib/osferry"));
         println!(
             "{:10} manifest: {} paths on {} disk(s), {} different from before",
             "",
