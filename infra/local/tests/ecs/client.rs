@@ -117,7 +117,7 @@ async fn a_drill_from_the_snapshots_to_the_clones_end() {
     };
     let clone = client.run_instance(&request).await.unwrap().instance_ids.remove(0);
     world.settle();
-    assert_eq!(client.run_instance(&request).await.unwrap().instance_ids, [clone.clone()]);
+    assert_eq!(client.run_instance(&request).await.unwrap().instance_ids, std::slice::from_ref(&clone));
     let named = DescribeInstances { instance_name: Some(request.name.clone()), ..DescribeInstances::default() };
     let found = client.describe_all_instances(&named).await.unwrap();
     assert_eq!((found.len(), found[0].status.as_str(), &found[0].tags), (1, "Running", &tags));

@@ -120,10 +120,10 @@ fn a_data_disk_is_made_attached_detached_and_deleted() {
         let machine = world.fake.lock();
         machine.guests[&id].spec.disks[1..].iter().map(|disk| disk.disk_id.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(attached(&world), [disk.clone()], "the running guest sees it");
+    assert_eq!(attached(&world), std::slice::from_ref(&disk), "the running guest sees it");
     world.ok("RebootInstance", &[("InstanceId", &id)]);
     world.settle();
-    assert_eq!(attached(&world), [disk.clone()], "and after its next start");
+    assert_eq!(attached(&world), std::slice::from_ref(&disk), "and after its next start");
 
     let snapshot = world.snapshot_of(&disk);
     assert_eq!(world.refused("DetachDisk", &on), refusal(403, "DiskCreatingSnapshot"));

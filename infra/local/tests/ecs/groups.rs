@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::world::{World, refusal, text};
 
+/// Parameters, and the status and code that they are refused with.
+type Refused<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 /// An instance with a system disk and two data disks, of one category.
 fn three_disks(world: &World, category: &str) -> String {
     world.instance_of(NewInstance {
@@ -101,7 +104,7 @@ fn the_preconditions_of_a_group_are_checked() {
     let id = three_disks(&world, "cloud_essd");
     let disk = world.disk(&id, 0);
     let on = ("InstanceId", id.as_str());
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Refused] = &[
         (&[], 400, "MissingParameter.InstanceId"),
         (&[("InstanceId", "i-x")], 404, "InvalidInstanceId.NotFound"),
         (&[on, ("DiskId.1", "d-x")], 404, "InvalidDiskId.NotFound"),

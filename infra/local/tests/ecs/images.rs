@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::world::{World, refusal, text};
 
+/// Parameters, and the status and code that they are refused with.
+type Refused<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 /// An instance, and snapshots of its system disk and its data disk.
 pub fn snapshots(world: &World) -> (String, String, String) {
     let id = world.instance_of(NewInstance { data_disks: vec![None], ..NewInstance::default() });
@@ -80,7 +83,7 @@ fn the_preconditions_of_an_image_are_checked() {
     let (id, system, data) = snapshots(&world);
     let one = ("DiskDeviceMapping.1.SnapshotId", system.as_str());
     world.ok("CreateImage", &[one, ("ImageName", "taken")]);
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Refused] = &[
         (&[], 400, "MissingParameter"),
         (&[one, ("ImageName", "taken")], 400, "InvalidImageName.Duplicated"),
         (&[one, ("ImageName", "1st")], 400, "InvalidImageName.Malformed"),

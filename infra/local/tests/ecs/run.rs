@@ -8,6 +8,9 @@ use serde_json::json;
 use crate::images::{image, snapshots};
 use crate::world::{World, refusal, text};
 
+/// Parameters, and the status and code that they are refused with.
+type Refused<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 const TYPE: (&str, &str) = ("InstanceType", "ecs.g7.large");
 const SWITCH: (&str, &str) = ("VSwitchId", "vsw-drill");
 const GROUP: (&str, &str) = ("SecurityGroupId", "sg-drill");
@@ -129,7 +132,7 @@ fn what_does_not_fit_together_is_not_run() {
     let (_, system, data) = snapshots(&world);
     let of = image(&world, &system, &data);
     let image = ("ImageId", of.as_str());
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Refused] = &[
         (&[TYPE, SWITCH, GROUP], 400, "MissingParameter.ImageId"),
         (&[image, SWITCH, GROUP], 400, "MissingParameter.InstanceType"),
         (&[image, TYPE, GROUP], 400, "MissingParameter.VSwitchId"),

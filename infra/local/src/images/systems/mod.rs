@@ -17,6 +17,7 @@ const SYSTEMD: &str = include_str!("../files/systemd");
 const SYSTEMD_RUN: &str = include_str!("../files/systemd-run");
 const KERNEL_INSTALL: &str = include_str!("../files/kernel-install");
 const LSINITRD: &str = include_str!("../files/lsinitrd");
+const COMM: &str = include_str!("../files/comm");
 const UNAME: &str = include_str!("../files/uname");
 const GRUBBY: &str = include_str!("../files/grubby");
 const KMOD: &str = include_str!("../files/kmod");
@@ -25,7 +26,7 @@ const SHOP_START: &str = include_str!("../files/shop-start");
 const ACME_POST: &str = include_str!("../files/acme-post");
 
 /// Everything these packages are made from besides this machine's own programs.
-pub(super) const SOURCES: [&str; 15] = [
+pub(super) const SOURCES: [&str; 16] = [
     include_str!("mod.rs"),
     include_str!("host.rs"),
     include_str!("releases.rs"),
@@ -37,6 +38,7 @@ pub(super) const SOURCES: [&str; 15] = [
     LSINITRD,
     GRUBBY,
     KMOD,
+    COMM,
     UNAME,
     YUM,
     SHOP_START,
@@ -159,6 +161,7 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
         coreutils
             .requires(&["bash", "glibc"])
             .program("/usr/bin/busybox", host.busybox.clone())
+            .program("/usr/bin/comm", COMM)
             .program("/usr/bin/uname", UNAME),
         system
             .package("systemd", system.systemd)
