@@ -125,16 +125,16 @@ async fn a_tool_that_fails_is_told_apart_and_nothing_is_left_half_changed() -> R
                 says: "Download",
             },
             Case {
-                name: "leapp is killed with its wrapper",
+                name: "leapp is killed",
                 image: CENTOS_7,
                 target: "AlmaLinux 8",
                 breaks: &[
                     Switch("leapp-waits-at", "InterimPreparation"),
-                    Kill("/var/lib/osferry/", "/var/log/leapp/leapp-upgrade.log"),
+                    Kill("/usr/bin/leapp upgrade", "/var/log/leapp/leapp-upgrade.log"),
                 ],
                 outcome: failed,
-                code: Code::ToolDied,
-                says: "without a word",
+                code: Code::ToolFailed,
+                says: "leapp upgrade ended with 137",
             },
             Case {
                 name: "leapp finds an inhibitor",
@@ -153,6 +153,18 @@ async fn a_tool_that_fails_is_told_apart_and_nothing_is_left_half_changed() -> R
                 outcome: back,
                 code: Code::ToolFailed,
                 says: "distro-sync",
+            },
+            Case {
+                name: "nothing is left of centos2anolis",
+                image: CENTOS,
+                target: "Anolis OS 8",
+                breaks: &[
+                    Switch("centos2anolis-waits-at", "distro-sync"),
+                    Kill("/tool.sh", "/var/cache/centos2anolis/transaction"),
+                ],
+                outcome: back,
+                code: Code::ToolDied,
+                says: "without a word",
             },
             Case {
                 name: "migrate2rocky is killed",

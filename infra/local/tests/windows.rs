@@ -149,6 +149,12 @@ impl World {
     /// Waits until the agent is heard.
     fn running(&self) {
         eventually("the agent is heard", || self.machine.last_heartbeat(&self.instance));
+        // ECS notes it a moment later.
+        let ids = format!("[\"{}\"]", self.instance);
+        eventually("the instance is running", || {
+            let answer = self.call("DescribeInstances", &[("InstanceIds", &ids)]);
+            (answer["Instances"]["Instance"][0]["Status"] == "Running").then_some(())
+        });
     }
 
     /// Runs a script by RunCommand; its exit code and output.

@@ -47,6 +47,9 @@ pub(super) fn write(dir: &Path) -> io::Result<()> {
         &dir.join("epel7"),
         "Fedora Project",
         &[Package::new("python36-psutil", "5.6.7", "1.el7")
+            .dir("/usr/lib64/python3.6", 0o755)
+            .dir("/usr/lib64/python3.6/site-packages", 0o755)
+            .dir("/usr/lib64/python3.6/site-packages/psutil", 0o755)
             .payload("/usr/lib64/python3.6/site-packages/psutil/_psutil_linux.so", 60_000)],
     )?;
     write_repo(
@@ -99,6 +102,7 @@ fn leapp(name: &str, version: &str, release: &str) -> Package {
 fn repository(name: &str, release: &str, kind: &Value) -> Package {
     Package::new(name, "0.21.0", release)
         .provides(&["leapp-repository = 0.21.0"])
+        .dir("/usr/share/leapp-repository", 0o755)
         .text("/usr/share/leapp-repository/standin.json", &kind.to_string())
         .program("/usr/share/leapp-repository/initramfs", INITRAMFS)
 }

@@ -91,22 +91,22 @@ def analyze(system, repos, major):
                'Ensure that the repositories are defined; on ECS they come with the licence.')
         return None
     result('CUSTOM_REPOSITORIES_ARE_VALID')
-    folder = '/var/lib/convert2rhel/repos'
+    folder = '/var/cache/convert2rhel/repos'
     text = ''.join(read('/etc/yum.repos.d/' + name) for name in sorted(os.listdir('/etc/yum.repos.d')))
     sections = re.split(r'^(?=\[)', text, flags=re.M)
     chosen = [re.sub(r'^enabled *=.*$', 'enabled=1', section, flags=re.M) for section in sections if section[1:].split(']')[0] in repos]
     write(folder + '/rhel.repo', '\n'.join(chosen))
-    code, text = output_of(DNF, '-q', *dnf_options(folder, major), '--setopt=cachedir=/var/lib/convert2rhel/dnf', 'makecache')
+    code, text = output_of(DNF, '-q', *dnf_options(folder, major), '--setopt=cachedir=/var/cache/convert2rhel/dnf', 'makecache')
     if code != 0:
         result('CUSTOM_REPOSITORIES_ARE_VALID', 'ERROR', 'UNABLE_TO_ACCESS_REPOSITORIES', 'Unable to access repositories',
                'Access could not be made to the custom repositories.', text.strip()[-500:], 'Check the network and the licence.')
         return None
-    wanted = '/var/lib/convert2rhel/transaction'
-    release, text = release_package(folder, major, '/var/lib/convert2rhel/dnf')
+    wanted = '/var/cache/convert2rhel/transaction'
+    release, text = release_package(folder, major, '/var/cache/convert2rhel/dnf')
     if not release:
         raise Failed('No release package in the repositories: %s' % text[-500:])
     transaction(wanted, RELEASES, [release])
-    return dnf_options(folder, major) + ['--setopt=keepcache=1', '--setopt=cachedir=/var/lib/convert2rhel/dnf']
+    return dnf_options(folder, major) + ['--setopt=keepcache=1', '--setopt=cachedir=/var/cache/convert2rhel/dnf']
 
 
 def run(convert, repos):
@@ -121,7 +121,7 @@ def run(convert, repos):
         tell('Analysis: Changes made to the system have been reverted.')
         return 0
     task('PRE_PONR_CHANGES', 'Convert: Download packages')
-    wanted = '/var/lib/convert2rhel/transaction'
+    wanted = '/var/cache/convert2rhel/transaction'
     if dnf(['-y', '--downloadonly'] + options + ['shell', wanted], tell) != 0:
         raise Failed('The packages could not be downloaded.')
     tell('The tool allows rollback of any action until this point.')
@@ -140,7 +140,7 @@ def run(convert, repos):
     write('/etc/migration-results', json.dumps({'activities': [{
         'activity': 'conversion', 'success': True, 'source_os': {'id': system.get('ID'), 'version': system.get('VERSION_ID')},
         'target_os': {'id': os_release().get('ID'), 'version': os_release().get('VERSION_ID')}}]}, indent=2) + '\n')
-    subprocess.run(['rm', '-rf', '/var/lib/convert2rhel'])
+    subprocess.run(['rm', '-rf', '/var/cache/convert2rhel'])
     tell('Conversion successful!')
     tell('WARNING - In order to boot the RHEL kernel, restart of the system is needed.')
     return 0
