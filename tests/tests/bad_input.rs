@@ -122,7 +122,7 @@ async fn a_row_of_a_newer_version_is_left_alone() -> Result<(), Error> {
     refused(rig, "osferry-migrate", &answer, Code::NewerSchema)?;
     let swept = invoke(rig, "osferry-sweep", b"{}").await?;
     let answer: Value = serde_json::from_slice(&swept.payload)?;
-    assert_eq!(answer, json!({ "woken": 0, "resent": 0, "failed": 1 }));
+    assert_eq!(answer, json!({ "woken": 0, "resent": 0, "answered": 0, "failed": 1 }));
     let log = function_log(rig, "osferry-sweep")?;
     let told = |line: &&Value| line["code"] == "OSF-E003" && line["migration_id"] == id.as_str();
     assert!(log.iter().any(|line| told(&line)), "{log:?}");
