@@ -22,6 +22,9 @@ async fn a_refused_migration(rig: &mut Rig) -> Result<Record, Error> {
     rig.detect().await?;
     let record = rig.outcome(&id, LIMIT).await?;
     ended(rig, &record, Outcome::Refused).await?;
+    // What follows from the end has left too: from now on nothing moves by itself.
+    let quiet = async || rows(rig).await.ok()?.iter().all(|row| row.get_str("outbox").is_none()).then_some(());
+    wait_for("the last outbox to leave", LIMIT, quiet).await?;
     Ok(record)
 }
 

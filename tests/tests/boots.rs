@@ -10,7 +10,7 @@ use migration::{Code, Outcome};
 use rig::Error;
 
 /// A guest may be silent so long: less than any real system needs.
-const DARK: [&str; 2] = ["--env", "DARK_SECONDS=60"];
+const DARK: [&str; 2] = ["--env", "DARK_SECONDS=45"];
 
 #[tokio::test]
 async fn a_boot_that_fails_is_told_apart_and_leads_back() -> Result<(), Error> {
@@ -43,7 +43,7 @@ async fn a_boot_that_fails_is_told_apart_and_leads_back() -> Result<(), Error> {
                 breaks: &[Boot(NeverComesBack)],
                 outcome: back,
                 code: Code::NoAgent,
-                says: "silent",
+                says: "shows no login prompt",
             },
             Case {
                 name: "the agent does not start",
@@ -52,7 +52,7 @@ async fn a_boot_that_fails_is_told_apart_and_leads_back() -> Result<(), Error> {
                 breaks: &[Boot(AgentGone)],
                 outcome: back,
                 code: Code::NoAgent,
-                says: "login prompt",
+                says: "shows a login prompt",
             },
             Case {
                 name: "the old kernel boots",
@@ -70,7 +70,7 @@ async fn a_boot_that_fails_is_told_apart_and_leads_back() -> Result<(), Error> {
                 breaks: &[],
                 outcome: back,
                 code: Code::EmergencyShell,
-                says: "dracut",
+                says: "Dracut Emergency Shell",
             },
             Case {
                 name: "Setup rolls itself back",

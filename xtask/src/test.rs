@@ -11,6 +11,11 @@ const IMAGES: &[&str] = &[
     "m-local-centos85-shop-plugin",
     "m-local-centos85-vendor-agent",
     "debian_11_11_x64_20G_alibase_20240926.vhd",
+    "centos_7_9_x64_20G_alibase_20220824.vhd",
+    "m-local-centos79-leapp-inhibitors",
+    "m-local-centos79-licensed",
+    "m-local-centos85-no-disk-driver",
+    "win2012r2_9600_x64_dtc_zh-cn_40G_alibase_20230811.vhd",
 ];
 
 /// Runs them all, or those whose name contains `filter`.

@@ -31,7 +31,7 @@ where
 pub(crate) async fn collect<C: Cloud>(job: &mut Job<'_, C>, status: &str, limit: Millis) -> Result<Event, Fault> {
     let began = job.marked("looked").unwrap_or(job.now);
     // A guest that did not answer when it was looked at answers now no more than then.
-    let answers = job.marked("may be undone").is_some() || job.memo.commands.keys().any(|key| key.starts_with("look"));
+    let answers = job.marked("answered").is_some();
     if status == "Running" && answers && job.now - began < limit {
         let script = job.scripts()?.evidence();
         match job.persistent_command("evidence", &script, TIMEOUT).await? {

@@ -21,6 +21,8 @@ pub struct Rollback;
 
 /// So long the guest is asked before it counts as not answering, milliseconds.
 const LOOK_LIMIT: Millis = 120_000;
+/// So long when it is known to stand still at its boot, or was silent for longer than its tool may be.
+const DARK_LIMIT: Millis = 15_000;
 /// A stop that takes longer than this is repeated by pulling the plug, milliseconds.
 const STOP_LIMIT: Millis = 300_000;
 /// Reading some files, seconds; a walk over what was written since is cut off by the script itself.
@@ -61,29 +63,40 @@ impl Act for Rollback {
 /// What became of the guest, as far as it can still tell.
 async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
     let scripts = job.scripts()?;
-    let asked_enough = job.now - job.record.entered_at >= LOOK_LIMIT;
-    if status == "Running" && !asked_enough {
+    let left = look_limit(job.record.cause.as_ref()) - (job.now - job.record.entered_at);
+    if status == "Running" && left > 0 {
         match job.persistent_command("look", &scripts.look(), LOOK_TIMEOUT).await? {
-            Command::Pending => return Ok(job.wait(60, "asking the guest")),
+            Command::Pending => return Ok(job.wait((left / 1000 + 1).min(60), "asking the guest")),
             Command::Lost(why) => return Ok(job.wait(15, why)),
-            Command::Ran(output) => match output.read(guest::read_look) {
-                Ok(seen) => {
-                    tracing::info!(
-                        migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
-                        started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
-                    );
-                    evidence::tell(job, &seen);
-                    if !seen.no_return && runs(&seen, &scripts.hop.from) {
-                        job.mark("may be undone");
+            Command::Ran(output) => {
+                job.mark("answered");
+                match output.read(guest::read_look) {
+                    Ok(seen) => {
+                        tracing::info!(
+                            migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
+                            started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
+                        );
+                        evidence::tell(job, &seen);
+                        if !seen.no_return && runs(&seen, &scripts.hop.from) {
+                            job.mark("may be undone");
+                        }
                     }
+                    // Too broken to say what it is: this is what the snapshots are for.
+                    Err(fault) => job.keep("the guest's answer", &format!("{fault}: {}", output.text)),
                 }
-                // Too broken to say what it is: this is what the snapshots are for.
-                Err(fault) => job.keep("the guest's answer", &format!("{fault}: {}", output.text)),
-            },
+            }
         }
     }
     job.mark("looked");
     Ok(job.proceed("looked at the guest"))
+}
+
+fn look_limit(cause: Option<&Cause>) -> Millis {
+    use Code::{BootLoader, EmergencyShell, KernelPanic, NoAgent, WindowsRecovery};
+    match cause.map(|cause| cause.code) {
+        Some(BootLoader | EmergencyShell | KernelPanic | NoAgent | WindowsRecovery) => DARK_LIMIT,
+        _ => LOOK_LIMIT,
+    }
 }
 
 /// Stops the tool and takes back what it has prepared; only then it is certain that it had not come to the point

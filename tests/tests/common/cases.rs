@@ -58,6 +58,28 @@ const TRACES: [&str; 7] = [
     "/etc/dnf/modules.d",
 ];
 
+/// What a guest has that it did not have before, or no longer has: lines of a manifest.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Left(Vec<String>);
+
+impl Left {
+    /// The difference of two manifests, but for what package managers leave behind.
+    pub fn behind(before: &Manifest, after: &Manifest) -> Self {
+        let is_trace = |line: &String| {
+            let path = line.split(' ').nth(2).unwrap_or_default();
+            let below =
+                |trace: &str| path.strip_prefix(trace).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            TRACES.iter().any(|trace| below(trace))
+        };
+        Self(differences(before, after, &[]).into_iter().filter(|line| !is_trace(line)).collect())
+    }
+
+    /// What is hoped for.
+    pub fn nothing() -> Self {
+        Self(Vec::new())
+    }
+}
+
 struct Guest {
     id: String,
     before: Manifest,
@@ -122,15 +144,8 @@ impl Case {
         } else {
             assert_eq!(rig.snapshots(&guest.id).await?.len(), 0, "{name}: a snapshot that nobody needs");
         }
-        let changed = differences(&guest.before, &rig.manifest(&guest.id).await?, &[]);
-        let traces = |line: &&String| {
-            let path = line.split(' ').nth(2).unwrap_or_default();
-            TRACES
-                .iter()
-                .any(|trace| path == *trace || path.strip_prefix(trace).is_some_and(|rest| rest.starts_with('/')))
-        };
-        let left: Vec<&String> = changed.iter().filter(|line| !traces(line)).collect();
-        assert!(left.is_empty(), "{name}: the guest is not as it was: {left:#?}");
+        let left = Left::behind(&guest.before, &rig.manifest(&guest.id).await?);
+        assert_eq!(left, Left::nothing(), "{name}: the guest is not as it was");
         if !self.is_windows() {
             let release = rig.run_in_guest(&guest.id, ". /etc/os-release; echo $ID").await?;
             assert_eq!(release.trim(), "centos", "{name}");

@@ -152,8 +152,9 @@ fn judge_answer(booted: &Booted, facts: &BootFacts<'_>) -> BootOutcome {
 }
 
 fn judge_silence(facts: &BootFacts<'_>) -> BootOutcome {
-    // The console keeps earlier boots: only what came since the last kernel began counts.
-    let last = facts.console.rfind("Linux version ").map_or(facts.console, |at| &facts.console[at..]);
+    // The console keeps earlier boots: only what came since the last kernel began, or ended, counts.
+    let begin = ["Linux version ", "] reboot: "].iter().filter_map(|mark| facts.console.rfind(mark)).max();
+    let last = begin.map_or(facts.console, |at| &facts.console[at..]);
     let mut up = false;
     let mut bad = None;
     for line in last.lines() {

@@ -102,6 +102,9 @@ fn silence_is_normal_as_long_as_the_engine_needs() {
     let cause = judge(None, 121, "AlmaLinux 8.10\nshop login: ").cause().unwrap();
     assert_eq!(cause.code, Code::NoAgent);
     assert!(cause.text.contains("121 min") && cause.text.contains("shows a login prompt"), "{}", cause.text);
+    let gone = "shop login: \n[   60.0] reboot: Restarting system\nSeaBIOS\n";
+    let cause = judge(None, 121, gone).cause().unwrap();
+    assert!(cause.text.contains("no login prompt"), "that was the boot before: {}", cause.text);
     let quick = hop(Engine::DistroSync);
     let facts = BootFacts {
         hop: &quick,
