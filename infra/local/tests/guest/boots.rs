@@ -6,17 +6,17 @@ use local_cloud::seams::{CommandState, Hypervisor};
 
 use crate::world::*;
 
-/// Makes an entry whose initramfs replaces the system, as leapp does, and the default. It waits for `/root/go`,
+/// Makes an entry whose initramfs replaces the system, as leapp does, and the default. It waits for `/srv/go`,
 /// and leaves the entry of before as the default.
 const INSTALLER: &str = r"set -e
 cat >/root/upgrade <<'EOF'
 echo 'installer: upgrading packages'
 trap 'echo cut off' TERM
-while [ ! -e /root/go ]; do usleep 10000; done
+while [ ! -e /srv/go ]; do usleep 10000; done
 cat /proc/cmdline >/root/cmdline
 wget -q -O - http://mirrors.cloud.aliyuncs.com/alinux/3/os/x86_64/repodata/repomd.xml >/root/downloaded
 mv /boot/grub2/grubenv.before /boot/grub2/grubenv
-exit $(cat /root/go)
+exit $(cat /srv/go)
 EOF
 cd /boot
 cp initramfs-$(ls vmlinuz-* | sed s/vmlinuz-//).img initramfs-upgrade.img
@@ -83,7 +83,7 @@ fn an_installer_runs_in_the_dark_and_the_guest_comes_back_by_itself() {
     assert_eq!(world.machine.last_heartbeat(INSTANCE), None);
     assert!(world.machine.command_state(INSTANCE, "t-none").is_err(), "no agent answers");
     world.machine.create_snapshot("s-dark", DISK, Some(INSTANCE)).unwrap();
-    fs::write(on_disk(&world, "root/go"), "0").unwrap();
+    fs::write(on_disk(&world, "srv/go"), "0").unwrap();
     eventually("the agent", || world.machine.last_heartbeat(INSTANCE));
     assert_eq!(world.machine.boots(INSTANCE), 3, "its first, the installer's, and one by itself");
     assert_ne!(world.ok("cat /proc/sys/kernel/random/boot_id"), boot_id);
@@ -100,7 +100,7 @@ fn an_installer_runs_in_the_dark_and_the_guest_comes_back_by_itself() {
 fn an_installer_that_fails_leaves_a_shell_and_no_agent() {
     let world = World::booted(CENTOS);
     world.ok(INSTALLER);
-    fs::write(on_disk(&world, "root/go"), "1").unwrap();
+    fs::write(on_disk(&world, "srv/go"), "1").unwrap();
     reboot(&world);
     eventually("the shell", || this_boot(&world).contains("Entering emergency mode").then_some(()));
     assert!(world.machine.is_running(INSTANCE));

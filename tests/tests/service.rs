@@ -1,0 +1,269 @@
+//! What people may want beside a migration that goes through: a drill, an end in the middle, another try.
+
+mod common;
+
+use std::time::Duration;
+
+use common::cases::{CENTOS_7, Left, REMEDIATE};
+use common::*;
+use migration::{Code, Outcome, Record, Stage, State};
+use openapi::ecs::{DescribeInstances, Instance};
+use rig::{Error, Manifest, OPERATORS, Rig, differences, wait_for};
+use serde_json::json;
+
+const QUICK: [&str; 4] = ["--timer-cap-ms", "500", "--env", OPERATORS];
+const DRILL: [&str; 6] = [
+    "--env",
+    "DRILL_VSWITCH=vsw-drill",
+    "--env",
+    "DRILL_SECURITY_GROUP=sg-drill",
+    // One of them never comes up.
+    "--env",
+    "SETTLE_SECONDS=15",
+];
+
+/// A guest with something on its data disk, and what it is made of.
+async fn settled(rig: &Rig, name: &str, image: &str) -> Result<(String, Manifest), Error> {
+    let id = rig.create_instance(name, image, 1).await?;
+    rig.run_in_guest(&id, "echo kept >/data/file").await?;
+    let manifest = rig.manifest(&id).await?;
+    Ok((id, manifest))
+}
+
+/// Makes a stand-in tool fail or wait.
+async fn switch(rig: &Rig, id: &str, name: &str, value: &str) -> Result<(), Error> {
+    let script = format!("mkdir -p /etc/osferry-standin; echo {value} >/etc/osferry-standin/{name}");
+    rig.run_in_guest(id, &script).await.map(drop)
+}
+
+/// The youngest record of an instance's migration.
+async fn record_of(rig: &Rig, id: &str) -> Option<Record> {
+    rig.records().await.ok()?.into_iter().find(|record| record.instance_id == id)
+}
+
+/// Waits until a migration is where `there` says.
+async fn reaches(rig: &Rig, id: &str, what: &str, there: impl Fn(&Record) -> bool) -> Result<Record, Error> {
+    wait_for(&format!("{id}: {what}"), LIMIT, async || record_of(rig, id).await.filter(|record| there(record))).await
+}
+
+async fn described(rig: &Rig, id: &str) -> Result<Instance, Error> {
+    let request = DescribeInstances { instance_ids: vec![id.into()], ..DescribeInstances::default() };
+    Ok(rig.operator.ecs.describe_instances(&request).await?.items.into_iter().next().ok_or("it is not listed")?)
+}
+
+#[tokio::test]
+async fn a_drill_leaves_nothing() -> Result<(), Error> {
+    let mut world = World::start(&[QUICK.as_slice(), DRILL.as_slice()].concat()).await?;
+    let rig = &mut world.rig;
+    let (good, good_before) = settled(rig, "web-1", CENTOS).await?;
+    let (bad, bad_before) = settled(rig, "shop-1", SHOP_PLUGIN).await?;
+    let (both, _) = settled(rig, "web-2", CENTOS).await?;
+    let before = rig.inventory().await?;
+    rig.tag(&good, &[("osferry", "drill"), PROBE]).await?;
+    rig.tag(&bad, &[("osferry", "drill-then-migrate"), PROBE]).await?;
+    rig.tag(&both, &[("osferry", "drill-then-migrate"), PROBE]).await?;
+
+    let clone = wait_for("a clone", LIMIT, async || {
+        let instances = rig.inventory().await.ok()?.instances;
+        instances.into_iter().find(|id| !before.instances.contains(id))
+    })
+    .await?;
+    let found = described(rig, &clone).await?;
+    assert_eq!(found.security_group_ids, ["sg-drill"], "a clone is alone");
+    assert!(!found.tags.iter().any(|tag| tag.key == "osferry"), "and asks for no migration: {:?}", found.tags);
+
+    let passed = rig.outcome(&good, LIMIT).await?;
+    let failed = rig.outcome(&bad, LIMIT).await?;
+    let migrated = rig.outcome(&both, LIMIT).await?;
+    assert_eq!(passed.state, State::Ended(Outcome::DrillPassed), "{:?}", passed.cause);
+    assert_eq!(failed.state, State::Ended(Outcome::DrillFailed), "{:?}", failed.cause);
+    assert_eq!(migrated.state, State::Ended(Outcome::Succeeded), "{:?}", migrated.cause);
+    let report = passed.drill.as_ref().ok_or("no report")?;
+    assert!(report.passed && report.timings.iter().any(|timing| timing.stage == Stage::Migrate), "{report:?}");
+    assert_eq!(
+        failed.drill.as_ref().and_then(|drill| drill.cause.as_ref()).map(|cause| cause.code),
+        Some(Code::VerifyFailed)
+    );
+
+    for (id, manifest) in [(&good, &good_before), (&bad, &bad_before)] {
+        assert_eq!(differences(manifest, &rig.manifest(id).await?, &[]), [""; 0], "the instance was not touched");
+        assert_eq!((boots(rig, id)?, rig.os(id).await?.as_str()), (1, "centos 8"));
+        assert_eq!(rig.snapshots(id).await?.len(), 0);
+    }
+    assert_eq!(rig.os(&both).await?, "alinux 3");
+    let kept = rig.snapshots(&both).await?;
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let kept: Vec<String> = kept.into_iter().map(|snapshot| snapshot.snapshot_id).collect();
+    // Files are deleted after the API has forgotten them.
+    wait_for("everything of the drills to go", LIMIT, async || {
+        let mut now = rig.inventory().await.ok()?;
+        now.snapshots.retain(|id| !kept.contains(id));
+        (now == before).then_some(())
+    })
+    .await?;
+    no_dead_letters(rig).await?;
+    world.end()
+}
+
+/// When a migration is cancelled, and what it takes to get there.
+struct Cancelled {
+    name: &'static str,
+    image: &'static str,
+    target: &'static str,
+    wish: Option<(&'static str, &'static str)>,
+    /// Where the tool waits.
+    waits: Option<(&'static str, &'static str)>,
+    offline: bool,
+    stage: Stage,
+    /// Something on the disk says that it came as far as is meant.
+    there: Option<&'static str>,
+    /// Whether disks go back.
+    reset: bool,
+}
+
+const CANCELLED: [Cancelled; 4] = [
+    Cancelled {
+        name: "while it waits for an acknowledgement",
+        image: CENTOS_7,
+        target: "Anolis OS 7",
+        wish: Some(("osferry:acknowledge", "yes")),
+        waits: None,
+        offline: false,
+        stage: Stage::Assess,
+        there: None,
+        reset: false,
+    },
+    Cancelled {
+        name: "before the point of no return",
+        image: CENTOS_7,
+        target: "AlmaLinux 8",
+        wish: None,
+        waits: Some(("leapp-waits-at", "InterimPreparation")),
+        offline: false,
+        stage: Stage::Migrate,
+        there: Some("/var/log/leapp/leapp-upgrade.log"),
+        reset: false,
+    },
+    Cancelled {
+        name: "in the middle of the packages",
+        image: CENTOS,
+        target: "Rocky Linux 8",
+        wish: None,
+        waits: Some(("migrate2rocky-waits-at", "distro-sync")),
+        offline: false,
+        stage: Stage::Migrate,
+        there: Some("/etc/rocky-release"),
+        reset: true,
+    },
+    Cancelled {
+        name: "while the new system is observed",
+        image: CENTOS,
+        target: "Alibaba Cloud Linux 3",
+        wish: Some(("osferry:observe-minutes", "30")),
+        waits: None,
+        offline: false,
+        stage: Stage::Verify,
+        there: None,
+        reset: true,
+    },
+];
+
+#[tokio::test]
+async fn a_cancelled_migration_leaves_the_guest_as_it_was() -> Result<(), Error> {
+    let mut world = World::start(&QUICK).await?;
+    let rig = &mut world.rig;
+    let mut guests = Vec::new();
+    for case in &CANCELLED {
+        let id = rig.create_instance(case.name, case.image, 1).await?;
+        if let Some((name, value)) = case.waits {
+            switch(rig, &id, name, value).await?;
+        }
+        guests.push((id.clone(), rig.manifest(&id).await?));
+        let mut tags = vec![OPT_IN, PROBE, REMEDIATE, ("osferry:target", case.target)];
+        tags.extend(case.wish);
+        rig.tag(&id, &tags).await?;
+    }
+    for (case, (id, _)) in CANCELLED.iter().zip(&guests) {
+        if case.offline {
+            rig.network(id, false).await?;
+        }
+        let record = reaches(rig, id, case.name, |record| {
+            let waits = case.stage != Stage::Assess || record.awaiting.is_some();
+            let observed = case.stage != Stage::Verify || record.os_after.is_some() || record.note.contains("observ");
+            let denied = !case.offline || record.note.contains(Code::Repositories.as_str());
+            record.state == State::In(case.stage) && waits && observed && denied
+        })
+        .await?;
+        if let Some(path) = case.there {
+            let file = on_system_disk(rig, id, path).await?;
+            wait_for(&format!("{}: {path}", case.name), LIMIT, async || file.exists().then_some(())).await?;
+        }
+        rig.wish(&record.id, "cancel", &json!({})).await?;
+    }
+    for (case, (id, before)) in CANCELLED.iter().zip(&guests) {
+        let record = rig.outcome(id, LIMIT).await?;
+        assert_eq!(record.state, State::Ended(Outcome::Cancelled), "{}: {:?}", case.name, record.cause);
+        ended(rig, &record, Outcome::Cancelled).await?;
+        assert_eq!(record.cause.as_ref().map(|cause| cause.code), Some(Code::Cancelled), "{}", case.name);
+        let history = rig.history(&record.id).await?;
+        assert!(history.iter().any(|step| step.actor.as_deref() == Some("ann")), "{}: who did it is told", case.name);
+        assert_eq!(Left::behind(before, &rig.manifest(id).await?), Left::nothing(), "{}", case.name);
+        assert_eq!(rig.tags(id).await?["osferry"], "cancelled", "{}", case.name);
+        let down = boots(rig, id)? > 1;
+        assert_eq!(down, case.reset, "{}: the machine goes down only where its disks go back", case.name);
+    }
+    world.end()
+}
+
+#[tokio::test]
+async fn what_was_mended_goes_through_when_tried_again() -> Result<(), Error> {
+    let mut world = World::start(&QUICK).await?;
+    let rig = &mut world.rig;
+    let refused = rig.create_instance("refused", FULL_BOOT, 0).await?;
+    let failed = rig.create_instance("failed", CENTOS_7, 0).await?;
+    let back = rig.create_instance("rolled back", CENTOS, 0).await?;
+    let offline = rig.create_instance("offline", CENTOS, 0).await?;
+    switch(rig, &failed, "leapp-fails-at", "Download").await?;
+    switch(rig, &back, "centos2anolis-fails-at", "distro-sync").await?;
+    rig.network(&offline, false).await?;
+    rig.tag(&refused, &[OPT_IN, PROBE]).await?;
+    rig.tag(&failed, &[OPT_IN, PROBE, REMEDIATE, ("osferry:target", "AlmaLinux 8")]).await?;
+    rig.tag(&back, &[OPT_IN, PROBE, ("osferry:target", "Anolis OS 8")]).await?;
+    rig.tag(&offline, &[OPT_IN, PROBE]).await?;
+
+    // What only has to wait goes on by itself.
+    let record =
+        reaches(rig, &offline, "a mirror that is missed", |record| record.note.contains(Code::Repositories.as_str()))
+            .await?;
+    rig.mend(&offline).await?;
+    rig.wish(&record.id, "retry", &json!({})).await?;
+
+    for (id, outcome, mend) in [
+        (&refused, Outcome::Refused, "rpm -e libstdc++.i686; rm -f /boot/initramfs-0-rescue.img"),
+        (&failed, Outcome::Failed, "rm -r /etc/osferry-standin"),
+        (&back, Outcome::RolledBack, "rm -r /etc/osferry-standin"),
+    ] {
+        let record = rig.outcome(id, LIMIT).await?;
+        assert_eq!(record.state, State::Ended(outcome), "{:?}", record.cause);
+        no_lock_is_left(rig, id).await?;
+        rig.run_in_guest(id, mend).await?;
+        if id == &refused {
+            // A small file system of 32 MiB stays too small.
+            rig.run_in_guest(id, "sed -i '/x-local-cloud.size/d' /etc/fstab").await?;
+            rig.operator.ecs.reboot_instance(id, false).await?;
+            wait_for("the reboot", Duration::from_secs(60), async || rig.os(id).await.ok()).await?;
+        }
+        rig.wish(&record.id, "retry", &json!({})).await?;
+    }
+    for (id, os) in [(&refused, "alinux 3"), (&failed, "almalinux 8.10"), (&back, "anolis 8.9"), (&offline, "alinux 3")]
+    {
+        let record = rig.outcome(id, LIMIT).await?;
+        ended(rig, &record, Outcome::Succeeded).await?;
+        assert_eq!(rig.os(id).await?, os);
+        assert_eq!(rig.tags(id).await?["osferry"], "migrated");
+        let history = rig.history(&record.id).await?;
+        assert!(history.iter().any(|step| step.actor.as_deref() == Some("ann")), "who did it is told");
+    }
+    no_dead_letters(rig).await?;
+    world.end()
+}
