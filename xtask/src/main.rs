@@ -36,8 +36,12 @@ enum Command {
     },
     /// Builds the functions for a deployment into target/fc.
     Package,
-    /// Measures the overhead per migration.
-    Bench,
+    /// Measures, beside peers in the same run; asserts nothing about time.
+    Bench {
+        /// What is measured.
+        #[arg(value_enum, default_value_t)]
+        what: bench::What,
+    },
     /// Writes what is generated in docs/.
     Docs {
         /// Only says whether it is up to date.
@@ -51,7 +55,7 @@ fn main() -> ExitCode {
         Command::Demo { keep, all_paths } => demo::run(keep, all_paths),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Package => package::run(),
-        Command::Bench => bench::run(),
+        Command::Bench { what } => bench::run(what),
         Command::Docs { check } => docs::run(check),
     };
     match outcome {
