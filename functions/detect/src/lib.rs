@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use migration::eol::{Day, Phase};
 use migration::os::System;
 use migration::path::route;
-use migration::policy::{Policy, TAG};
+use migration::policy::{BadTag, Policy, TAG};
 use migration::{Code, MigrationId, Millis, Record};
 use openapi::ecs::Instance;
 use serde_json::{Value, json};
@@ -128,17 +128,21 @@ pub async fn scan<C: Cloud, R: Records, B: Bus>(
     loop {
         let (instances, next) = env.cloud.instances(TAG, token).await.map_err(Fault::from)?;
         scan.seen += instances.len();
-        let mut asked = Vec::new();
+        let mut free = Vec::new();
         for instance in &instances {
-            let tags = instance.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()));
-            match Policy::from_tags(policy, tags) {
+            match wishes(policy, instance) {
                 Ok(None) => {}
                 Err(error) => problem(&mut scan, instance, &error.to_string()),
                 // One that is under way need not be asked anything.
                 Ok(Some(_)) if is_open(env, instance).await? => scan.already += 1,
-                Ok(Some(policy)) => asked.push((instance, policy)),
+                Ok(Some(_)) => free.push(instance.instance_id.clone()),
             }
         }
+        // Read again now that the locks were seen to be free: a migration that ended since the list was made has
+        // changed the tags before it let go.
+        let free = env.cloud.instances_by_id(&free).await.map_err(Fault::from)?;
+        let asked: Vec<_> =
+            free.iter().filter_map(|instance| Some((instance, wishes(policy, instance).ok()??))).collect();
         let unsure: Vec<&Instance> = asked.iter().map(|(instance, _)| *instance).filter(|one| must_ask(one)).collect();
         let identities = identify(&env.cloud, &unsure, request_id, &pause).await?;
         for (instance, policy) in asked {
@@ -173,6 +177,11 @@ pub async fn scan<C: Cloud, R: Records, B: Bus>(
         Err(fault) => tracing::warn!(error = %fault, "expired snapshots are not deleted"),
     }
     Ok(scan)
+}
+
+/// What its tags ask for, if anything.
+fn wishes(policy: &Policy, instance: &Instance) -> Result<Option<Policy>, BadTag> {
+    Policy::from_tags(policy, instance.tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str())))
 }
 
 fn problem(scan: &mut Scan, instance: &Instance, text: &str) {

@@ -176,3 +176,15 @@ async fn snapshots_that_were_kept_long_enough_go() {
     world.cloud.refuses.borrow_mut().insert("DescribeSnapshots".into(), "Forbidden.RAM".into());
     assert_eq!(scanned(&world).await, Ok("0 open".into()));
 }
+
+#[tokio::test]
+async fn a_migration_that_ends_during_the_scan_is_not_opened_again() {
+    let world = world("CentOS  8.5 64 bit", &[(TAG, "migrated")]);
+    // What the list still says of the same instance.
+    let mut listed = world.cloud.instance.borrow().clone().unwrap();
+    listed.tags = vec![Tag::new(TAG, "migrate")];
+    world.cloud.made_instances.borrow_mut().push(listed);
+    let scan = scan(&world, &Policy::default(), 0, "r-1", || Ok(MigrationId::from_bytes([1; 10])), async || true).await;
+    let scan = scan.unwrap();
+    assert_eq!((scan.seen, scan.opened.len(), scan.problems.len()), (2, 0, 0), "{scan:?}");
+}
