@@ -102,7 +102,7 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
                 "advice": advice(record),
                 "eta": etas(&self.env.records, record, (self.env.clock)()).await?,
                 "plan": awaited(record),
-                "wish": stored.wish,
+                "wish": stored.wish.and_then(Result::ok),
                 "record": record,
             }),
         ))

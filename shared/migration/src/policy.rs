@@ -198,12 +198,25 @@ impl Probe {
     }
 }
 
+/// For findings, logs and chats: without what may be a secret, which is a URL's user and query and a command's
+/// arguments.
 impl std::fmt::Display for Probe {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Http(url) => write!(f, "GET {url}"),
+            Self::Http(url) => {
+                let (plain, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+                let (scheme, place) = plain.split_once("://").unwrap_or(("", plain));
+                let host = &place[..place.find('/').unwrap_or(place.len())];
+                let place = host.rfind('@').map_or(place, |at| &place[at + 1..]);
+                let query = if rest.is_empty() { "" } else { "?…" };
+                write!(f, "GET {scheme}://{place}{query}")
+            }
             Self::Tcp { host, port } => write!(f, "connect to {host}:{port}"),
-            Self::Command(line) => write!(f, "run {line:?}"),
+            Self::Command(line) => {
+                let mut words = line.split_whitespace();
+                let more = if words.clone().count() > 1 { " …" } else { "" };
+                write!(f, "run {}{more}", words.next().unwrap_or_default())
+            }
         }
     }
 }
@@ -211,6 +224,20 @@ impl std::fmt::Display for Probe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_probe_is_named_without_secrets() {
+        for (probe, name) in [
+            (Probe::Http("http://127.0.0.1:8080/health".into()), "GET http://127.0.0.1:8080/health"),
+            (Probe::Http("https://me:s3cret@shop/a@b?token=s3cret#x".into()), "GET https://shop/a@b?…"),
+            (Probe::Http("https://shop?token=s3cret".into()), "GET https://shop?…"),
+            (Probe::Tcp { host: "db".into(), port: 3306 }, "connect to db:3306"),
+            (Probe::Command("mysqladmin -ps3cret ping".into()), "run mysqladmin …"),
+            (Probe::Command("true".into()), "run true"),
+        ] {
+            assert_eq!(probe.to_string(), name);
+        }
+    }
 
     #[test]
     fn tags_ask_for_a_migration_and_shape_it() {

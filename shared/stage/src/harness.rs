@@ -5,8 +5,8 @@ use std::time::Duration;
 use migration::{
     Cause, Code, Decision, Effect, Event, MigrationId, Millis, Notice, Record, Stage, Wish, decide, exhibit,
 };
-use openapi::ApiError;
-use openapi::eventbridge::parse_value;
+use openapi::eventbridge::{CloudEvent, parse_value};
+use openapi::{ApiError, ErrorKind};
 
 use crate::act::{Act, Job};
 use crate::bus::{self, Bus};
@@ -218,6 +218,15 @@ async fn answer<C, R: Records, B: Bus>(
     }
     let before = &stored.record;
     let now = (env.clock)();
+    let wish = match wish {
+        Ok(wish) => wish,
+        Err(problem) => {
+            // A newer version's. It must not keep out the next one; the person sees it and says it again.
+            tracing::error!(migration_id = %before.id, problem, "a wish is unreadable, it is dropped");
+            let noted = exhibit(before, &format!("a wish was unreadable and was dropped: {problem}"), Vec::new(), now);
+            return commit(env, stored, noted, invocation, true).await.map(drop);
+        }
+    };
     let (name, by) = (wish.name(), wish.by().to_owned());
     let wanted = decide(before, Event::Wished(wish), now);
     let revives = before.stage().is_none() && wanted.record.stage().is_some();
@@ -427,8 +436,31 @@ pub async fn publish<C, R: Records, B: Bus>(
         }
     }
     env.records.write_history(id, &steps).await?;
-    if !events.is_empty() {
-        env.bus.publish(&events).await.map_err(|source| StageError::Bus { id: id.clone(), source })?;
-    }
+    tell(env, id, &events).await?;
     Ok(env.records.sent(id, seq).await?)
+}
+
+/// Publishes events; one that can never be sent (beyond EventBridge's limits) does not keep the others.
+async fn tell<C, R: Records, B: Bus>(
+    env: &Env<C, R, B>,
+    id: &MigrationId,
+    events: &[CloudEvent],
+) -> Result<(), StageError> {
+    let failed = |source| StageError::Bus { id: id.clone(), source };
+    if events.is_empty() {
+        return Ok(());
+    }
+    match env.bus.publish(events).await {
+        Err(error) if matches!(error.kind, ErrorKind::Invalid(_)) => {}
+        published => return published.map_err(failed),
+    }
+    for event in events {
+        match env.bus.publish(std::slice::from_ref(event)).await {
+            Err(error) if matches!(error.kind, ErrorKind::Invalid(_)) => {
+                tracing::error!(migration_id = %id, event_id = event.id, %error, "an event can never be sent, it is dropped");
+            }
+            published => published.map_err(failed)?,
+        }
+    }
+    Ok(())
 }

@@ -115,8 +115,8 @@ pub struct Stored {
     pub outbox: Vec<Outgoing>,
     /// Counts outboxes.
     pub outbox_seq: i64,
-    /// What a person wants, until it is answered.
-    pub wish: Option<Wish>,
+    /// What a person wants, until it is answered; the error is what is wrong with a wish that cannot be read.
+    pub wish: Option<Result<Wish, String>>,
 }
 
 impl Stored {

@@ -11,7 +11,7 @@ use stage::bus::STAGE_REQUESTED;
 use stage::cloud::Cloud;
 use stage::records::{Lease, Member, Outgoing, Records};
 use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, guest_settings, record_in};
-use stage::{Act, Env, Fault, Handled, Invocation, Job, Wished, settle, step, wish};
+use stage::{Act, Env, Fault, Handled, Invocation, Job, Wished, publish, settle, step, wish};
 
 thread_local! {
     static NOW: Cell<Millis> = const { Cell::new(1_000_000) };
@@ -217,7 +217,7 @@ async fn what_was_not_published_stays_in_the_outbox_until_the_sweep() {
     assert!(due[0].outbox);
     let stored = world.records.load(&id).await.unwrap().unwrap();
     assert!(stored.outbox.iter().any(|item| matches!(item, Outgoing::Event(_))));
-    stage::publish(&world, &id, stored.outbox_seq, &stored.outbox).await.unwrap();
+    publish(&world, &id, stored.outbox_seq, &stored.outbox).await.unwrap();
     assert_eq!(requested(&world.bus.events()), ["assess"]);
     assert!(world.records.load(&id).await.unwrap().unwrap().outbox.is_empty());
     assert_eq!(world.records.steps(&id).len(), 2, "lines of history are not doubled");
@@ -238,7 +238,7 @@ async fn every_write_may_fail_and_the_migration_still_goes_on() {
             for due in world.records.due(NOW.get()).await.unwrap() {
                 let stored = world.records.load(&due.id).await.unwrap().unwrap();
                 if due.outbox {
-                    stage::publish(&world, &id, stored.outbox_seq, &stored.outbox).await.unwrap();
+                    publish(&world, &id, stored.outbox_seq, &stored.outbox).await.unwrap();
                 }
             }
             let _ = step(&world, &stage, &id, &invocation(&format!("r-{round}"))).await;
@@ -341,6 +341,31 @@ async fn a_wish_is_decided_at_once_when_nobody_acts() {
     let last = steps.last().unwrap();
     assert_eq!((last.actor.as_deref(), last.request_id.as_str()), (Some("li"), "r-li"));
     assert_eq!(world.records.load(&id).await.unwrap().unwrap().wish, None);
+}
+
+#[tokio::test]
+async fn a_wish_that_cannot_be_read_does_not_keep_out_the_next() {
+    let world = world();
+    let id = record_in(Stage::Precheck).id;
+    world.records.raw_wish(&id, r#"{"wish":"of-a-newer-version"}"#, NOW.get());
+    assert_eq!(wish(&world, &id, &cancel(), &invocation("r-li")).await.unwrap(), Wished::AnotherWaits);
+    assert!(settle(&world, &id, &invocation("r-sweep")).await.unwrap());
+    assert!(world.records.steps(&id).last().unwrap().what.contains("unreadable"));
+    assert!(matches!(wish(&world, &id, &cancel(), &invocation("r-li")).await.unwrap(), Wished::Decided(_)));
+}
+
+#[tokio::test]
+async fn an_event_that_can_never_be_sent_does_not_keep_the_others() {
+    let world = world();
+    let id = record_in(Stage::Precheck).id;
+    let far = record_in(Stage::Precheck);
+    let at = NOW.get();
+    let mut large = stage::bus::stage_requested("osferry", "e-large".into(), &id, Stage::Assess, at);
+    large.data = serde_json::json!({ "text": "x".repeat(70_000) });
+    let small = stage::bus::stage_requested("osferry", "e-small".into(), &far.id, Stage::Assess, at);
+    let outbox = [large, small].map(|event| Outgoing::Event(event.to_value()));
+    publish(&world, &id, 1, &outbox).await.unwrap();
+    assert_eq!(requested(&world.bus.events()), ["assess"]);
 }
 
 #[tokio::test]
@@ -503,7 +528,7 @@ async fn what_ended_before_a_retry_does_not_let_the_instance_go() {
     wish(&world, &record.id, &retry, &invocation("r-2")).await.unwrap();
     assert_eq!(world.records.lock_holder("i-1").await.unwrap(), Some(record.id.clone()));
     // Whoever was still sending the old outbox comes late.
-    stage::publish(&world, &record.id, old.outbox_seq, &old.outbox).await.unwrap();
+    publish(&world, &record.id, old.outbox_seq, &old.outbox).await.unwrap();
     assert_eq!(world.records.lock_holder("i-1").await.unwrap(), Some(record.id.clone()));
 }
 

@@ -280,8 +280,7 @@ fn read(id: &MigrationId, row: &Row) -> Result<Stored, RecordsError> {
         lease,
         outbox,
         outbox_seq: number("outbox_seq")?,
-        // One that cannot be read is as good as none; the person says it again.
-        wish: row.get_str("wish").and_then(|json| serde_json::from_str(json).ok()),
+        wish: row.get_str("wish").map(|json| serde_json::from_str(json).map_err(|error| error.to_string())),
     })
 }
 

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use migration::{MigrationId, Millis, Record, Step, Wish};
-use openapi::ApiError;
-use openapi::eventbridge::CloudEvent;
+use openapi::eventbridge::{CloudEvent, MAX_EVENT_BYTES};
+use openapi::{ApiError, ErrorKind};
 
 use crate::bus::Bus;
 use crate::records::{Commit, Due, Lease, Member, Outgoing, Records, RecordsError, Stored};
@@ -33,7 +33,7 @@ struct Row {
     outbox_seq: i64,
     look_at: Option<Millis>,
     resend_at: Option<Millis>,
-    wish: Option<(Wish, Millis)>,
+    wish: Option<(String, Millis)>,
 }
 
 impl MemoryRecords {
@@ -51,6 +51,13 @@ impl MemoryRecords {
             wish: None,
         };
         self.rows.borrow_mut().insert(record.id.clone(), row);
+    }
+
+    /// Puts the stored form of a wish.
+    pub fn raw_wish(&self, id: &MigrationId, json: &str, at: Millis) {
+        if let Some(row) = self.rows.borrow_mut().get_mut(id) {
+            row.wish = Some((json.to_owned(), at));
+        }
     }
 
     /// Changes the stored form of a record.
@@ -108,7 +115,7 @@ impl Records for MemoryRecords {
             lease: row.lease,
             outbox: row.outbox,
             outbox_seq: row.outbox_seq,
-            wish: row.wish.map(|(wish, _)| wish),
+            wish: row.wish.map(|(json, _)| serde_json::from_str(&json).map_err(|error| error.to_string())),
         }))
     }
 
@@ -199,7 +206,7 @@ impl Records for MemoryRecords {
             id,
             |row| row.wish.is_none(),
             |row| {
-                row.wish = Some((wish.clone(), now));
+                row.wish = Some((serde_json::to_string(wish).unwrap_or_default(), now));
                 row.poke += 1;
             },
         ))
@@ -307,6 +314,14 @@ impl Bus for MemoryBus {
         if self.failures.get() > 0 {
             self.failures.set(self.failures.get() - 1);
             return Err(refused("PutEvents", 503, "ServiceUnavailable"));
+        }
+        if let Some(event) = events.iter().find(|event| event.to_value().to_string().len() > MAX_EVENT_BYTES) {
+            return Err(ApiError {
+                product: "EventBridge",
+                operation: "PutEvents".into(),
+                resource: event.id.as_str().into(),
+                kind: ErrorKind::Invalid("the event is too large".into()),
+            });
         }
         self.events.borrow_mut().extend_from_slice(events);
         Ok(())

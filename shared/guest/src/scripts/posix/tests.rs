@@ -112,7 +112,7 @@ fn probes_say_what_failed_and_run_nothing_else() {
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
-        "run \"echo no route >&2; false\": no route\n\
+        "run echo …: no route\n\
          GET http://x/$(touch /nowhere/owned): refused http://x/$(touch /nowhere/owned)\n"
     );
     assert!(output.stderr.is_empty());
