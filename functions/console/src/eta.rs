@@ -2,6 +2,7 @@
 
 use migration::plan::Eta;
 use migration::{Millis, Record, Stage};
+use stage::observed;
 use stage::records::{Records, RecordsError, timing_path};
 
 /// Of the stage under way, and of the whole migration if all of it was seen before.
@@ -33,17 +34,20 @@ fn to_come(record: &Record) -> Vec<(usize, Stage)> {
     to_come
 }
 
+/// How long the same took in the past, with what the policy adds now.
+async fn past<R: Records>(records: &R, record: &Record, hop: usize, stage: Stage) -> Result<Vec<Millis>, RecordsError> {
+    let known = records.timings(&timing_path(record, hop, stage)).await?;
+    Ok(known.into_iter().map(|took| took + observed(record, stage)).collect())
+}
+
 /// The estimates of a migration; none while it waits for a person, and none once it is over.
 pub async fn etas<R: Records>(records: &R, record: &Record, now: Millis) -> Result<Etas, RecordsError> {
     let Some(here) = record.stage().filter(|_| record.awaiting.is_none()) else { return Ok(Etas::default()) };
-    let past = records.timings(&timing_path(record, here)).await?;
-    let stage = Eta::from_past(&past, now - record.entered_at);
+    let stage = Eta::from_past(&past(records, record, record.hop, here).await?, now - record.entered_at);
     let mut all = stage;
     for (hop, next) in to_come(record) {
         let Some(sum) = all else { break };
-        let there = Record { hop, ..record.clone() };
-        let past = records.timings(&timing_path(&there, next)).await?;
-        all = Eta::from_past(&past, 0).map(|eta| Eta {
+        all = Eta::from_past(&past(records, record, hop, next).await?, 0).map(|eta| Eta {
             remaining: sum.remaining + eta.remaining,
             earliest: sum.earliest + eta.earliest,
             latest: sum.latest + eta.latest,
@@ -65,7 +69,7 @@ mod tests {
         let record = record_in(Stage::Migrate);
         assert_eq!(etas(&records, &record, 0).await.unwrap(), Etas::default(), "nothing was seen before");
         let put = async |stage, occasion: &str, took| {
-            records.put_timing(&timing_path(&record, stage), occasion, took).await.unwrap();
+            records.put_timing(&timing_path(&record, 0, stage), occasion, took).await.unwrap();
         };
         put(Stage::Migrate, "a", 1_000).await;
         let one = Eta { remaining: 900, earliest: 900, latest: 900, runs: 1 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fc_runtime::http_trigger::HttpResponse;
-use migration::{MigrationId, Record};
+use migration::{MigrationId, Record, advice};
 use serde_json::{Value, json};
 use stage::bus::Bus;
 use stage::cloud::Cloud;
@@ -15,7 +15,7 @@ use crate::eta::etas;
 use crate::id_of;
 use crate::instances::check_ids;
 use crate::open::batch_id;
-use crate::view::{advice, awaited, summary, time};
+use crate::view::{awaited, summary, time};
 
 /// Lines of one answer, when the request names no number; and at most.
 const LINES: usize = 100;

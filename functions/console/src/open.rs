@@ -34,9 +34,18 @@ pub struct Opening {
     /// After so many failures those that have changed nothing yet stop; 0: they go on.
     #[serde(default)]
     stop_after_failures: u32,
+    /// So many are under way at once, in the order of `instances`; 0: all of them.
+    #[serde(default = "usual_concurrency")]
+    max_concurrent: u32,
     /// `b-` and 20 hex digits: to add to a batch, or to repeat a request whose answer got lost.
     #[serde(default)]
     batch: Option<String>,
+}
+
+/// So many at once unless the request says otherwise: what snapshots, commands and disks of as many instances ask of
+/// ECS stays within the usual quotas of its API, and a fault that hits all shows before all are hit.
+fn usual_concurrency() -> u32 {
+    100
 }
 
 /// An instance, by its id alone or with a destination of its own.
@@ -103,6 +112,9 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
                 None => MigrationId::from_bytes(self.bytes()?).as_str().replacen("m-", "b-", 1),
             },
             stop_after_failures: asked.stop_after_failures,
+            max_concurrent: asked.max_concurrent,
+            // Those that are added later come later.
+            place: self.now() * 1000,
         };
         let ids: Vec<String> = asked.instances.iter().map(|wanted| wanted.id().to_owned()).collect();
         let listed = self.listed(&ids).await?;
@@ -110,7 +122,11 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
             let policy = Policy { target: targets[index].clone(), ..policy.clone() };
             let came = match known(listed.get(&ids[index]), &ids[index]) {
                 Err(why) => Ok(Came::Problem(why)),
-                Ok(system) => self.open_one(actor, &ids[index], system, policy, &batch).await,
+                Ok(system) => {
+                    let place = batch.place + i64::try_from(index).unwrap_or(0);
+                    let batch = BatchRef { place, ..batch.clone() };
+                    self.open_one(actor, &ids[index], system, policy, batch).await
+                }
             };
             (index, came)
         };
@@ -160,7 +176,7 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         instance_id: &str,
         system: System,
         policy: Policy,
-        batch: &BatchRef,
+        batch: BatchRef,
     ) -> Result<Came, StageError> {
         let hops = match route(&system, policy.target.as_ref(), &self.env.options.grants()) {
             Ok(hops) => hops,
@@ -175,7 +191,7 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         let mut record = Record::new(id, instance_id.to_owned(), policy, hops, now);
         record.system = Some(system.clone());
         record.opened_by = actor.to_owned();
-        record.batch = Some(batch.clone());
+        record.batch = Some(batch);
         Ok(match open(self.env, record, now, &self.invocation.request_id).await? {
             Opened::New(id) => Came::Opened(id, system, hops_told),
             Opened::Already(id) => Came::Already(id),

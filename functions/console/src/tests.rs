@@ -305,15 +305,6 @@ async fn the_history_can_be_kept() {
 }
 
 #[tokio::test]
-async fn every_outcome_has_its_advice() {
-    for outcome in Outcome::ALL {
-        let record = Record { state: State::Ended(outcome), ..record_in(Stage::Cleanup) };
-        assert!(!view::advice(&record).is_empty());
-        assert_eq!(view::summary(&record)["stage"], json!(null));
-    }
-}
-
-#[tokio::test]
 async fn faults_of_the_cloud_have_their_code() {
     let world = world(&[]);
     world.cloud.refuses.borrow_mut().insert("DescribeInstances".into(), "Forbidden.RAM".into());

@@ -1,7 +1,7 @@
 //! Migrations as people see them.
 
 use jiff::Timestamp;
-use migration::{Millis, Outcome, Record, State, plan};
+use migration::{Millis, Record, State, plan};
 use serde_json::{Value, json};
 
 /// Epoch milliseconds as `2026-11-23T10:00:00Z`.
@@ -40,35 +40,6 @@ pub fn summary(record: &Record) -> Value {
 /// What waits for a person's acknowledgement.
 pub fn awaited(record: &Record) -> Option<Value> {
     let digest = record.awaiting.as_ref()?;
-    let risks: Vec<_> = plan::risks(&record.findings).collect();
+    let risks: Vec<_> = plan::risks(record).collect();
     Some(json!({ "digest": digest, "risks": risks }))
-}
-
-/// What a person should do, or keep from doing.
-pub fn advice(record: &Record) -> String {
-    if record.awaiting.is_some() {
-        return "read the risks of the plan and acknowledge them, or cancel".into();
-    }
-    let days = record.policy.retention_days;
-    match record.state {
-        State::In(stage) => stage.advice().into(),
-        State::Ended(Outcome::Succeeded) => {
-            format!(
-                "the snapshots are kept for {days} days: until then a rollback is possible, at the price of what was written since"
-            )
-        }
-        State::Ended(Outcome::Refused) => "do what the remedies of the findings say, then retry".into(),
-        State::Ended(Outcome::Failed) => "nothing was changed: mend what the cause names, then retry".into(),
-        State::Ended(Outcome::RolledBack) => {
-            "the old system runs: read cause and evidence, try a drill once it is mended, then retry".into()
-        }
-        State::Ended(Outcome::Cancelled) => "the old system runs; retry when the time has come".into(),
-        State::Ended(Outcome::Stuck) => {
-            "a person must look at the instance; its snapshots are kept. Mend what the cause names, then retry".into()
-        }
-        State::Ended(Outcome::DrillPassed) => "the drill went well: migrate the instance itself".into(),
-        State::Ended(Outcome::DrillFailed) => {
-            "the instance was not touched: mend what the drill's cause names, then retry".into()
-        }
-    }
 }

@@ -1,7 +1,7 @@
 //! POST /migrations/{id}/cancel, retry, acknowledge, rollback.
 
 use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
-use migration::{Effect, Event, MigrationId, Wish, decide};
+use migration::{Effect, Event, MigrationId, Wish, advice, decide};
 use serde::Deserialize;
 use serde_json::json;
 use stage::bus::Bus;
@@ -11,7 +11,7 @@ use stage::release::OWNER_TAG;
 use stage::{Fault, Wished};
 
 use crate::answer::{Refusal, reply};
-use crate::view::{advice, summary};
+use crate::view::summary;
 use crate::{Console, body};
 
 /// Body of an acknowledgement.

@@ -20,6 +20,8 @@ pub(crate) async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Resul
         let list: Vec<String> = snapshots.iter().map(|(disk, snapshot)| format!("{disk} to {snapshot}")).collect();
         job.keep("disks that go back", &list.join("\n"));
         job.mark("told");
+        // In the history before the first disk goes.
+        return Ok(job.proceed("said which disks go back"));
     }
     if status != "Stopped" {
         return stop(job, status).await;

@@ -1,158 +1,22 @@
 //! What follows from what was seen: the state machine.
 
-use serde::{Deserialize, Serialize};
+mod wishes;
 
 use crate::check::{Finding, Remediation};
 use crate::code::Code;
-use crate::plan::{self, Acknowledgement};
+use crate::event::{Decision, Effect, Event, Notice};
+use crate::plan;
 use crate::policy::Mode;
 use crate::record::{
     Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
     Record, Stage, State, Step, Timing,
 };
 
-/// What a stage saw, or what a person wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// What the stage waits for is under way.
-    Waiting {
-        /// When to look again if no event comes first.
-        look_at: Millis,
-        /// Percent of the stage, where it can be told.
-        progress: Option<u8>,
-        /// What it waits for.
-        note: String,
-    },
-    /// The cloud-side checks are done.
-    Prechecked(Vec<Finding>),
-    /// The guest-side checks are done.
-    Assessed(Vec<Finding>),
-    /// The tool or the media is in the guest, and what was allowed is mended.
-    Prepared(Vec<Remediation>),
-    /// Every disk of the instance, with its snapshot as far as it is.
-    Snapshots(Vec<DiskSnapshot>),
-    /// The drill's own instance runs, and its agent answers.
-    Cloned {
-        /// `i-…`
-        instance_id: String,
-    },
-    /// The tool says it succeeded, and the guest has booted since.
-    Migrated,
-    /// The new system was looked at.
-    Verified {
-        /// What was found.
-        findings: Vec<Finding>,
-        /// What the guest says it runs.
-        os: String,
-    },
-    /// The old system runs again.
-    Restored {
-        /// What the guest says it runs.
-        os: String,
-        /// The tool had not come to the point of no return: no disk was reset.
-        untouched: bool,
-    },
-    /// Nothing is left to release.
-    Cleaned,
-    /// The stage could not do its work.
-    Faulted(Cause),
-    /// The batch was stopped after failures of others.
-    Halted {
-        /// How many failed.
-        failures: u32,
-    },
-    /// A person wants something.
-    Wished(Wish),
-}
-
-/// What a person may want of a migration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "wish", rename_all = "kebab-case")]
-pub enum Wish {
-    /// Stop, and leave the instance as it was.
-    Cancel {
-        /// Who.
-        by: String,
-    },
-    /// Try again, now that something was mended: at once when it goes on; from where it makes sense when it is
-    /// over.
-    Retry {
-        /// Who.
-        by: String,
-    },
-    /// The risks of the plan are known.
-    Acknowledge {
-        /// Who.
-        by: String,
-        /// Digest of the plan that was read.
-        digest: String,
-    },
-    /// Back to the old system, although the new one was found healthy.
-    GoBack {
-        /// Who.
-        by: String,
-    },
-}
-
-impl Wish {
-    /// What it is called.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Cancel { .. } => "cancel",
-            Self::Retry { .. } => "retry",
-            Self::Acknowledge { .. } => "acknowledge",
-            Self::GoBack { .. } => "go-back",
-        }
-    }
-
-    /// Who wants it.
-    pub fn by(&self) -> &str {
-        match self {
-            Self::Cancel { by } | Self::Retry { by } | Self::Acknowledge { by, .. } | Self::GoBack { by } => by,
-        }
-    }
-}
-
-/// What must be published once the decision is remembered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Wake this stage's function.
-    Request(Stage),
-    /// A line of history.
-    Note(Step),
-    /// Events of this instance are this migration's too: a drill's clone.
-    Hold(String),
-    /// Let go of an instance: another migration of it may begin.
-    Release(String),
-    /// Tell whoever listens.
-    Announce(Notice),
-}
-
-/// News for people and other systems.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A stage was entered.
-    Entered(Stage),
-    /// A plan waits for a person's acknowledgement.
-    Awaiting,
-    /// It is over.
-    Ended(Outcome),
-}
-
-/// What follows from an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The record to remember.
-    pub record: Record,
-    /// What to publish afterwards, in order.
-    pub effects: Vec<Effect>,
-}
-
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
 /// duplicated, reordered) changes nothing, and neither does any event once the migration is over, but for a
 /// person's wish to try again or to go back.
 pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
-    let mut next = Next { record: record.clone(), effects: Vec::new(), now, actor: None };
+    let mut next = Next { record: record.clone(), effects: Vec::new(), now, actor: None, ordinary: true };
     let stage = match (record.stage(), event) {
         (_, Event::Wished(wish)) => {
             next.wished(wish);
@@ -176,6 +40,7 @@ pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
             let text = format!("the batch was stopped after {failures} failures");
             next.give_up(Cause::permanent(Code::BatchStopped, text), Outcome::Cancelled);
         }
+        (Stage::Precheck, Event::Queued { ahead }) => next.queued(ahead),
         (stage, Event::Faulted(cause)) if !cause.transient => next.fail(stage, cause),
         (stage, _) if late => next.fail(stage, overdue(record, stage)),
         (_, Event::Faulted(cause)) => next.retry(cause),
@@ -188,7 +53,7 @@ pub fn decide(record: &Record, event: Event, now: Millis) -> Decision {
 
 /// A line of history that no decision comes from: evidence that was kept. Answers the record that counts it.
 pub fn exhibit(record: &Record, what: &str, exhibits: Vec<Exhibit>, now: Millis) -> Decision {
-    let mut next = Next { record: record.clone(), effects: Vec::new(), now, actor: None };
+    let mut next = Next { record: record.clone(), effects: Vec::new(), now, actor: None, ordinary: true };
     let step = Step { exhibits, ..next.step(what.to_owned(), None, Vec::new()) };
     next.effects.push(Effect::Note(step));
     next.decision()
@@ -212,6 +77,9 @@ fn overdue(record: &Record, stage: Stage) -> Cause {
 /// and five of them are nothing beside a stage's deadline.
 const LONGEST_PAUSE: Millis = 300_000;
 
+/// For each so many that are ahead in a batch, one that waits looks a minute later.
+const QUEUE_STEP: usize = 20;
+
 /// So many of a stage's last commands may still run when it is left.
 const ORPHANS: usize = 5;
 
@@ -221,6 +89,8 @@ struct Next {
     now: Millis,
     /// Whose wish it is, for the history.
     actor: Option<String>,
+    /// Whether the stage is left the ordinary way: it did its work, and nobody was waited for.
+    ordinary: bool,
 }
 
 impl Next {
@@ -230,13 +100,24 @@ impl Next {
 
     /// Checks that said no end the migration before anything irreversible.
     fn refuse(&mut self, text: String) {
+        self.ordinary = false;
         self.record.cause.get_or_insert(Cause::permanent(Code::Blocked, text));
         let outcome = if self.record.clone.is_some() { Outcome::DrillFailed } else { Outcome::Refused };
         self.clean_up(outcome, "a check found something that blocks");
     }
 
+    /// Waits for its turn. The stage's time begins with it: those ahead have deadlines of their own, so the wait
+    /// has an end.
+    fn queued(&mut self, ahead: usize) {
+        self.record.entered_at = self.now;
+        // The nearer, the sooner: a thousand that wait must not ask every minute.
+        let pauses = i64::try_from(ahead / QUEUE_STEP + 1).unwrap_or(i64::MAX).min(LONGEST_PAUSE / 60_000);
+        self.wait(self.now + pauses * 60_000, None, format!("waits for its turn in the batch, after {ahead} others"));
+    }
+
     fn prechecked(&mut self, findings: Vec<Finding>) {
         let blocking = blocking(&findings);
+        self.record.cloud_risks = plan::warnings(&findings).cloned().collect();
         self.note_checks(&blocking, findings);
         if blocking.is_empty() {
             self.enter(Stage::Assess, "checks passed");
@@ -257,11 +138,11 @@ impl Next {
         // What will be mended is part of the plan before it is done as well as after.
         let wanted: Vec<Remediation> = findings.iter().filter(|f| f.blocks()).filter_map(|f| f.remediation).collect();
         let mended: Vec<Remediation> = self.record.remediated.iter().chain(&wanted).copied().collect();
-        let digest = plan::digest(&self.record, &mended, &findings);
-        let risky = plan::risks(&findings).count() > 0 || !mended.is_empty();
+        self.note_checks(&blocking, findings);
+        let digest = plan::digest(&self.record, &mended);
+        let risky = plan::risks(&self.record).next().is_some() || !mended.is_empty();
         let known = self.record.acknowledged.iter().any(|known| known.digest == digest);
         let asks = self.record.policy.acknowledge && self.record.clone.is_none() && risky && !known;
-        self.note_checks(&blocking, findings);
         if !mendable {
             self.refuse(blocking);
         } else if before_clone {
@@ -424,87 +305,14 @@ impl Next {
         self.record.cause = None;
         self.record.ending = None;
         self.record.findings.clear();
+        self.record.cloud_risks.clear();
         self.record.timings.clear();
-    }
-
-    fn wished(&mut self, wish: Wish) {
-        self.actor = Some(wish.by().to_owned());
-        match (wish, self.record.state) {
-            (Wish::Cancel { by }, State::In(stage)) => self.cancel(stage, &by),
-            (Wish::Retry { .. }, State::In(stage)) => {
-                self.note_step("to be tried again at once".into(), Vec::new());
-                self.record.attempt = 0;
-                self.wait(self.now, self.record.progress, self.record.note.clone());
-                self.effects.push(Effect::Request(stage));
-            }
-            (Wish::Acknowledge { by, digest }, State::In(Stage::Assess)) => self.acknowledge(by, digest),
-            (Wish::GoBack { by }, State::In(stage @ (Stage::Migrate | Stage::Verify))) => {
-                self.fail(stage, Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
-            }
-            (Wish::GoBack { by }, State::Ended(Outcome::Succeeded)) if self.record.touched => {
-                self.record.cause = Some(Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
-                self.record.disks_back = false;
-                self.revive(Stage::Rollback, "back to the snapshots");
-            }
-            (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched => {
-                self.revive(Stage::Rollback, "the rollback is tried again");
-            }
-            (Wish::Retry { .. }, State::Ended(outcome)) if self.record.unclean => {
-                self.revive(Stage::Cleanup, "cleaning up is tried again");
-                // An undo that had left something is what made it stuck.
-                let undo = outcome == Outcome::Stuck && self.record.prepared;
-                self.record.ending = Some(if undo { Outcome::Failed } else { outcome });
-            }
-            (Wish::Retry { .. }, State::Ended(outcome)) if outcome != Outcome::Succeeded => {
-                let drilled = self.record.drill.as_ref().is_some_and(|drill| !drill.passed);
-                if drilled || self.record.clone.is_some() || self.record.policy.mode == Mode::Drill {
-                    self.record.drill = None;
-                    self.record.hop = 0;
-                }
-                self.begin_run();
-                self.revive(Stage::Precheck, "tried again");
-            }
-            (wish, _) => {
-                let what = format!("{} changes nothing now", wish.name());
-                self.note_step(what, Vec::new());
-            }
-        }
-    }
-
-    fn revive(&mut self, stage: Stage, what: &str) {
-        self.record.tries += 1;
-        self.record.ending = None;
-        self.enter(stage, what);
-    }
-
-    fn acknowledge(&mut self, by: String, digest: String) {
-        if self.record.awaiting.as_ref() != Some(&digest) {
-            return self.note_step("acknowledged another plan than this one; it waits on".into(), Vec::new());
-        }
-        self.record.awaiting = None;
-        self.record.acknowledged.push(Acknowledgement { by, at: self.now, digest });
-        // Days may have passed: the guest is asked again, and the same plan goes on.
-        self.enter(Stage::Assess, "the risks were acknowledged");
-    }
-
-    fn cancel(&mut self, stage: Stage, by: &str) {
-        let cause = Cause::permanent(Code::Cancelled, format!("cancelled by {by}"));
-        match stage {
-            Stage::Precheck | Stage::Assess | Stage::Prepare | Stage::Snapshot | Stage::Clone => {
-                self.give_up(cause, Outcome::Cancelled)
-            }
-            Stage::Migrate | Stage::Verify if self.record.clone.is_some() => self.give_up(cause, Outcome::Cancelled),
-            Stage::Migrate | Stage::Verify => self.fail(stage, cause),
-            // Already on the way to an end.
-            Stage::Rollback | Stage::Cleanup => {
-                self.note_step("cancelling changes nothing now: it is already going back or over".into(), Vec::new())
-            }
-        }
     }
 
     /// Ends it before anything irreversible was done.
     fn give_up(&mut self, cause: Cause, outcome: Outcome) {
         let text = cause.text.clone();
+        self.ordinary = false;
         self.record.cause.get_or_insert(cause);
         self.clean_up(outcome, &text);
     }
@@ -512,6 +320,7 @@ impl Next {
     /// The stage is given up.
     fn fail(&mut self, stage: Stage, cause: Cause) {
         let gone = cause.code == Code::InstanceGone;
+        self.ordinary = false;
         let step = self.step(format!("{} failed", stage.name()), Some(cause.clone()), Vec::new());
         self.effects.push(Effect::Note(step));
         let not_undone = stage == Stage::Cleanup && self.record.must_undo() && !gone;
@@ -563,10 +372,7 @@ impl Next {
     }
 
     fn enter(&mut self, stage: Stage, what: &str) {
-        if let Some(left) = self.record.stage() {
-            let timing = Timing { stage: left, hop: self.record.hop, took: self.now - self.record.entered_at };
-            self.record.timings.push(timing);
-        }
+        self.time();
         let step = self.step(format!("{what}; {} begins", stage.name()), None, Vec::new());
         self.effects.push(Effect::Note(step));
         self.record.state = State::In(stage);
@@ -590,7 +396,17 @@ impl Next {
         self.effects.push(Effect::Announce(Notice::Entered(stage)));
     }
 
+    /// Notes how long the stage took that is left now.
+    fn time(&mut self) {
+        if let Some(stage) = self.record.stage() {
+            let took = self.now - self.record.entered_at;
+            let timing = Timing { stage, hop: self.record.hop, took, ordinary: self.ordinary };
+            self.record.timings.push(timing);
+        }
+    }
+
     fn end(&mut self, what: &str) {
+        self.time();
         // Cleanup is only ever entered with an ending; a record without one was tampered with.
         let outcome = self.record.ending.unwrap_or(Outcome::Stuck);
         let step = self.step(what.to_owned(), None, Vec::new());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::check::{Finding, Remediation};
 use crate::code::Code;
-use crate::decide::{Event, Wish, decide};
+use crate::decide::decide;
+use crate::event::{Event, Wish};
 use crate::id::MigrationId;
 use crate::os::{Family, Os, System};
 use crate::path;

@@ -3,6 +3,7 @@
 //! No I/O, clocks or randomness: whoever calls passes in what was seen and what time it is, and
 //! gets back what to remember and what to publish.
 
+mod advice;
 pub mod check;
 pub mod code;
 pub mod convert2rhel;
@@ -10,6 +11,7 @@ mod decide;
 pub mod draw;
 mod engine;
 pub mod eol;
+mod event;
 pub mod findings;
 mod id;
 pub mod leapp;
@@ -20,10 +22,12 @@ pub mod policy;
 mod record;
 pub mod windows;
 
+pub use advice::advice;
 pub use check::{Finding, Remediation, Severity};
 pub use code::Code;
-pub use decide::{Decision, Effect, Event, Notice, Wish, decide, exhibit};
+pub use decide::{decide, exhibit};
 pub use engine::{NoReturn, Shell};
+pub use event::{Decision, Effect, Event, Notice, Wish};
 pub use id::{InvalidId, MigrationId};
 pub use record::{
     BatchRef, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit,

@@ -17,18 +17,24 @@ pub struct Acknowledgement {
     pub digest: String,
 }
 
-/// The risks that a plan has: its warnings.
-pub fn risks(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+/// What of these findings is a risk: the warnings.
+pub fn warnings(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
     findings.iter().filter(|finding| finding.severity == Severity::Warn)
 }
 
-/// Digest of the plan: instance, way, policy, what is or will be `mended`, and the risks' ids. Whatever of it changes needs a new
-/// acknowledgement; figures in the findings' texts may change from day to day and do not count. 64 hex digits.
-pub fn digest(record: &Record, mended: &[Remediation], findings: &[Finding]) -> String {
+/// The risks that a plan has: the warnings of the cloud-side checks and of the last others.
+pub fn risks(record: &Record) -> impl Iterator<Item = &Finding> {
+    record.cloud_risks.iter().chain(warnings(&record.findings))
+}
+
+/// Digest of the plan: instance, way, policy, what is or will be `mended`, and the risks' ids. Whatever of it changes
+/// needs a new acknowledgement; figures in the findings' texts may change from day to day and do not count. 64 hex
+/// digits.
+pub fn digest(record: &Record, mended: &[Remediation]) -> String {
     let mut mended: Vec<&str> = mended.iter().map(|remediation| remediation.name()).collect();
     mended.sort_unstable();
     mended.dedup();
-    let mut ids: Vec<&str> = risks(findings).map(|finding| finding.id.as_str()).collect();
+    let mut ids: Vec<&str> = risks(record).map(|finding| finding.id.as_str()).collect();
     ids.sort_unstable();
     ids.dedup();
     let plan = serde_json::json!({
@@ -81,13 +87,18 @@ mod tests {
     fn the_digest_follows_the_plan_and_not_the_figures() {
         let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
         let warn = |id: &str, found: &str| Finding::warn(id, found, "r");
-        let before = digest(&record, &[], &[warn("a", "12 MiB"), warn("b", "x")]);
-        assert_eq!(before, digest(&record, &[], &[warn("b", "y"), warn("a", "13 MiB"), Finding::info("c", "z")]));
+        let found = |findings: Vec<Finding>| digest(&Record { findings, ..record.clone() }, &[]);
+        let before = found(vec![warn("a", "12 MiB"), warn("b", "x")]);
+        assert_eq!(before, found(vec![warn("b", "y"), warn("a", "13 MiB"), Finding::info("c", "z")]));
         assert_eq!(before.len(), 64);
-        assert_ne!(before, digest(&record, &[], &[warn("a", "12 MiB")]));
-        let mut other = record.clone();
+        assert_ne!(before, found(vec![warn("a", "12 MiB")]));
+        let mut other = Record { findings: vec![warn("a", ""), warn("b", "")], ..record.clone() };
+        assert_eq!(before, digest(&other, &[]));
         other.policy.observe_minutes = 1;
-        assert_ne!(before, digest(&other, &[], &[warn("a", ""), warn("b", "")]));
+        assert_ne!(before, digest(&other, &[]));
+        // What the cloud has told before is as much a risk as what the guest tells now.
+        let cloud = Record { findings: vec![warn("a", "")], cloud_risks: vec![warn("b", "")], ..record };
+        assert_eq!(before, digest(&cloud, &[]));
     }
 
     #[test]

@@ -95,23 +95,6 @@ impl Stage {
             Self::Cleanup => 60 * MINUTE,
         }
     }
-
-    /// What a person should keep from doing meanwhile.
-    pub fn advice(self) -> &'static str {
-        match self {
-            Self::Precheck | Self::Assess => "nothing is changed yet; the instance may be used as always",
-            Self::Prepare => "do not install or remove packages, and do not touch disks that osferry attached",
-            Self::Snapshot => "do not attach or detach disks, and create no snapshots; the instance may be used",
-            Self::Clone => "the instance itself is not touched; leave the clone alone",
-            Self::Migrate => {
-                "do not reboot, stop or reset the instance, also when it does not answer for a long time: the \
-                 upgrade may run without network"
-            }
-            Self::Verify => "do not change anything on the instance: what is different now counts as damage",
-            Self::Rollback => "leave the instance alone: its disks are going back, what is written now is lost",
-            Self::Cleanup => "nothing to keep from",
-        }
-    }
 }
 
 const MINUTE: Millis = 60_000;
@@ -324,6 +307,9 @@ pub struct Timing {
     pub hop: usize,
     /// Milliseconds.
     pub took: Millis,
+    /// Whether it went its ordinary way, neither failed nor waited for a person: the next time it will take as long.
+    #[serde(default)]
+    pub ordinary: bool,
 }
 
 /// The batch that a migration was opened in.
@@ -333,6 +319,12 @@ pub struct BatchRef {
     pub id: String,
     /// After so many failures in the batch, those that have changed nothing yet stop; 0: they go on.
     pub stop_after_failures: u32,
+    /// So many of the batch are under way at once, the others wait in precheck; 0: all of them.
+    #[serde(default)]
+    pub max_concurrent: u32,
+    /// Where it stands in the batch: the lower come first.
+    #[serde(default)]
+    pub place: i64,
 }
 
 /// Everything that is remembered of one migration.
@@ -370,6 +362,9 @@ pub struct Record {
     pub disks: Vec<DiskSnapshot>,
     /// What the last checks found.
     pub findings: Vec<Finding>,
+    /// Warnings of the cloud-side checks: part of the plan also after the guest was asked.
+    #[serde(default)]
+    pub cloud_risks: Vec<Finding>,
     /// What went wrong first.
     pub cause: Option<Cause>,
     /// How it will end once it is cleaned up.
@@ -479,6 +474,7 @@ impl Record {
             memo: Memo::default(),
             disks: Vec::new(),
             findings: Vec::new(),
+            cloud_risks: Vec::new(),
             cause: None,
             ending: None,
             touched: false,

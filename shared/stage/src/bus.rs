@@ -45,7 +45,7 @@ pub fn notice(bus: &str, id: String, record: &Record, notice: Notice, now: Milli
         }
         Notice::Awaiting => {
             data["digest"] = json!(record.awaiting);
-            data["risks"] = json!(migration::plan::risks(&record.findings).collect::<Vec<_>>());
+            data["risks"] = json!(migration::plan::risks(record).collect::<Vec<_>>());
             PLAN_AWAITING
         }
         Notice::Ended(outcome) => {

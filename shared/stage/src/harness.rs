@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migration::{
-    Cause, Code, Decision, Effect, Event, MigrationId, Millis, Notice, Record, Stage, Wish, decide, exhibit,
+    Cause, Code, Decision, Effect, Event, MigrationId, Millis, Notice, Outcome, Record, Stage, Wish, decide, exhibit,
 };
 use openapi::eventbridge::{CloudEvent, parse_value};
 use openapi::{ApiError, ErrorKind};
@@ -257,7 +257,7 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     let now = (env.clock)();
     let limit = time_to_act(invocation.deadline - now);
     let mut job = Job::new(&env.cloud, before, now, &env.guest, &env.options, limit / 2);
-    let event = match halted(env, before).await? {
+    let event = match held_back(env, before).await? {
         Some(event) => event,
         None => match tokio::time::timeout(limit, stage.act(&mut job)).await {
             Ok(Ok(event)) => event,
@@ -290,16 +290,27 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     Ok(poke.map(|poke| (poke, proceed)))
 }
 
-/// Whether the batch was stopped; asked only before anything irreversible is done.
-async fn halted<C, R: Records, B>(env: &Env<C, R, B>, record: &Record) -> Result<Option<Event>, StageError> {
+/// What the batch says before anything irreversible is done: it was stopped, or it is not this one's turn yet.
+async fn held_back<C, R: Records, B>(env: &Env<C, R, B>, record: &Record) -> Result<Option<Event>, StageError> {
+    let Some(batch) = &record.batch else { return Ok(None) };
     let early = matches!(record.stage(), Some(Stage::Precheck | Stage::Assess | Stage::Prepare | Stage::Snapshot));
-    let Some(batch) = record.batch.as_ref().filter(|batch| early && batch.stop_after_failures > 0) else {
+    let may_stop = early && batch.stop_after_failures > 0;
+    let may_wait = record.stage() == Some(Stage::Precheck) && batch.max_concurrent > 0;
+    if !may_stop && !may_wait {
         return Ok(None);
-    };
+    }
     let members = env.records.members(&batch.id).await?;
-    let failed = members.iter().filter(|member| member.outcome.is_some_and(migration::Outcome::is_failure)).count();
+    let failed = members.iter().filter(|member| member.outcome.is_some_and(Outcome::is_failure)).count();
     let failures = u32::try_from(failed).unwrap_or(u32::MAX);
-    Ok((failures >= batch.stop_after_failures).then_some(Event::Halted { failures }))
+    if may_stop && failures >= batch.stop_after_failures {
+        return Ok(Some(Event::Halted { failures }));
+    }
+    // Everybody counts alike, so nobody needs to be told that it is its turn.
+    let before =
+        |member: &&Member| member.outcome.is_none() && (member.place, &member.migration_id) < (batch.place, &record.id);
+    let limit = usize::try_from(batch.max_concurrent).unwrap_or(usize::MAX);
+    let ahead = (members.iter().filter(before).count() + 1).saturating_sub(limit);
+    Ok((may_wait && ahead > 0).then_some(Event::Queued { ahead }))
 }
 
 /// Stores a decision under the lease, and publishes what follows from it; None when the lease was lost.
@@ -370,7 +381,14 @@ pub(crate) fn outgoing<C, R, B>(
             Effect::Hold(instance_id) => outbox.push(Outgoing::Hold { instance_id, tries: record.tries }),
             Effect::Release(instance_id) => outbox.push(Outgoing::Release { instance_id, tries: record.tries }),
             Effect::Announce(notice) => {
-                outbox.extend(remembered(record, notice, &id));
+                match notice {
+                    Notice::Entered(_) => outbox.extend(took(record, now, &id)),
+                    Notice::Ended(outcome) => {
+                        outbox.extend(took(record, now, &id));
+                        outbox.extend(Member::of(record, Some(outcome)).map(Outgoing::Member));
+                    }
+                    Notice::Awaiting => {}
+                }
                 outbox.push(stored_event(&bus::notice(event_bus, id, record, notice, now)));
             }
         }
@@ -378,22 +396,20 @@ pub(crate) fn outgoing<C, R, B>(
     outbox
 }
 
-/// What is remembered beyond the migration itself: how its batch stands, and how long its stages take.
-fn remembered(record: &Record, notice: Notice, occasion: &str) -> Option<Outgoing> {
-    match notice {
-        Notice::Ended(outcome) => record.batch.as_ref().map(|batch| {
-            Outgoing::Member(Member {
-                batch_id: batch.id.clone(),
-                migration_id: record.id.clone(),
-                instance_id: record.instance_id.clone(),
-                outcome: Some(outcome),
-            })
-        }),
-        Notice::Entered(_) => record.timings.last().filter(|timing| timing.hop == record.hop).map(|timing| {
-            let path = timing_path(record, timing.stage);
-            Outgoing::Took { path, occasion: occasion.to_owned(), took: timing.took }
-        }),
-        Notice::Awaiting => None,
+/// How long the stage took that was left, for those that come later; None when it failed or waited for a person.
+fn took(record: &Record, now: Millis, id: &str) -> Option<Outgoing> {
+    let timing = record.timings.last().filter(|timing| timing.ordinary)?;
+    let path = timing_path(record, timing.hop, timing.stage);
+    // As many digits in every time: their order as text is their order as numbers.
+    let occasion = format!("{:019}-{id}", Millis::MAX - now);
+    Some(Outgoing::Took { path, occasion, took: timing.took - observed(record, timing.stage) })
+}
+
+/// How long a stage only watches because the policy says so: that is known beforehand, not learnt.
+pub fn observed(record: &Record, stage: Stage) -> Millis {
+    match stage {
+        Stage::Verify => Millis::from(record.policy.observe_minutes) * 60_000,
+        _ => 0,
     }
 }
 

@@ -23,4 +23,4 @@ pub mod testing;
 pub use act::{Act, Command, Job, Output};
 pub use fault::Fault;
 pub use handler::{connect, log_error, run, serve};
-pub use harness::{Env, Handled, Invocation, StageError, Wished, publish, settle, step, wish};
+pub use harness::{Env, Handled, Invocation, StageError, Wished, observed, publish, settle, step, wish};

@@ -4,7 +4,7 @@ use migration::{Effect, MigrationId, Millis, Notice, Record, Stage, State, Step}
 
 use crate::bus::Bus;
 use crate::harness::{Env, RESEND_AFTER, StageError, outgoing, publish_or_keep};
-use crate::records::{Member, Records};
+use crate::records::{Member, Outgoing, Records};
 
 /// What came of opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,6 @@ pub async fn open<C, R: Records, B: Bus>(
         }
         record.id = holder;
     }
-    if let Some(batch) = &record.batch {
-        // Before the row: a member that was never opened is seen, an opened one that is no member is not.
-        let (batch_id, instance_id) = (batch.id.clone(), record.instance_id.clone());
-        env.records
-            .put_member(&Member { batch_id, migration_id: record.id.clone(), instance_id, outcome: None })
-            .await?;
-    }
     let step = Step {
         seq: 0,
         at: now,
@@ -54,7 +47,9 @@ pub async fn open<C, R: Records, B: Bus>(
     record.steps = 1;
     let effects =
         vec![Effect::Note(step), Effect::Request(Stage::Precheck), Effect::Announce(Notice::Entered(Stage::Precheck))];
-    let outbox = outgoing(&record, 0, effects, env, request_id);
+    // Published in this order: its batch knows it before it is woken, and never one that was not opened.
+    let mut outbox: Vec<Outgoing> = Member::of(&record, None).map(Outgoing::Member).into_iter().collect();
+    outbox.extend(outgoing(&record, 0, effects, env, request_id));
     if !env.records.create(&record, &outbox, now + RESEND_AFTER).await? {
         return Ok(Opened::Already(record.id));
     }

@@ -64,7 +64,7 @@ pub enum Outgoing {
     Took {
         /// Stage and hop, as [`timing_path`] writes them.
         path: String,
-        /// Migration, run, hop and entry: the same occasion is told once.
+        /// Sorts the latest first, and names the decision: the same occasion is told once.
         occasion: String,
         /// Milliseconds.
         took: Millis,
@@ -83,11 +83,28 @@ pub struct Member {
     pub instance_id: String,
     /// How it ended, once it has.
     pub outcome: Option<Outcome>,
+    /// Its place in the batch.
+    #[serde(default)]
+    pub place: i64,
 }
 
-/// Under what the duration of the stage under way is remembered: the same hop in the same stage.
-pub fn timing_path(record: &Record, stage: migration::Stage) -> String {
-    let hop = record.current_hop().map_or_else(String::new, |hop| format!("{} > {}", hop.from, hop.to));
+impl Member {
+    /// How the migration stands in its batch; None when it was opened alone.
+    pub fn of(record: &Record, outcome: Option<Outcome>) -> Option<Self> {
+        let batch = record.batch.as_ref()?;
+        Some(Self {
+            batch_id: batch.id.clone(),
+            migration_id: record.id.clone(),
+            instance_id: record.instance_id.clone(),
+            outcome,
+            place: batch.place,
+        })
+    }
+}
+
+/// Under what the duration of a stage is remembered: the same stage of the same hop, whoever's.
+pub fn timing_path(record: &Record, hop: usize, stage: migration::Stage) -> String {
+    let hop = record.hops.get(hop).map_or_else(String::new, |hop| format!("{} > {}", hop.from, hop.to));
     format!("{}: {hop}", stage.name())
 }
 
@@ -215,7 +232,7 @@ pub trait Records {
     async fn members(&self, batch_id: &str) -> Result<Vec<Member>, RecordsError>;
     /// Notes how long a stage took; again is fine.
     async fn put_timing(&self, path: &str, occasion: &str, took: Millis) -> Result<(), RecordsError>;
-    /// How long the same took in the past, milliseconds: at most the 50 that come first.
+    /// How long the same took in the past, milliseconds: the latest 50.
     async fn timings(&self, path: &str) -> Result<Vec<Millis>, RecordsError>;
     /// Every row that was to be looked at, or whose lease ended, or whose outbox was not sent, before `now`.
     async fn due(&self, now: Millis) -> Result<Vec<Due>, RecordsError>;

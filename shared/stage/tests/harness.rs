@@ -398,11 +398,9 @@ async fn a_wish_survives_every_crash_and_is_answered_once() {
         let id = record_in(Stage::Precheck).id;
         world.records.fail(nth);
         let first = wish(&world, &id, &cancel(), &invocation("r-li")).await;
-        let written = world.records.load(&id).await;
-        let written = match written {
-            Ok(stored) => stored.unwrap(),
-            Err(_) => world.records.load(&id).await.unwrap().unwrap(),
-        };
+        // Whatever was to fail has failed.
+        world.records.fail(0);
+        let written = world.records.load(&id).await.unwrap().unwrap();
         if written.wish.is_none() && written.record.ending.is_none() {
             assert!(first.is_err(), "call {nth}: the person was told that it was noted");
             continue;
@@ -437,13 +435,78 @@ async fn a_retry_needs_the_instance_for_itself() {
     assert_eq!(world.records.lock_holder("i-1").await.unwrap(), Some(over.id));
 }
 
+fn batch(stop_after_failures: u32, max_concurrent: u32) -> BatchRef {
+    BatchRef { id: "b-1".into(), stop_after_failures, max_concurrent, place: 0 }
+}
+
+/// A thousand at once: never more than the limit are under way, in their order, and a failure stops those that wait.
+#[tokio::test]
+async fn a_batch_of_a_thousand_goes_a_few_at_a_time() {
+    const LIMIT: usize = 40;
+    for stop_after_failures in [0, 1] {
+        let world = world();
+        let stage = acting(|_| Ok(waiting(60)));
+        let mut ids = Vec::new();
+        for number in 0..1_000_u16 {
+            let [high, low] = number.to_be_bytes();
+            // Ids in another order than places.
+            let id = migration::MigrationId::from_bytes([low, high, 0, 0, 0, 0, 0, 0, 0, 1]);
+            let batch = BatchRef { place: i64::from(number), ..batch(stop_after_failures, LIMIT as u32) };
+            let record = migration::Record {
+                id: id.clone(),
+                instance_id: format!("i-{number}"),
+                batch: Some(batch),
+                ..world.records.load(&record_in(Stage::Precheck).id).await.unwrap().unwrap().record
+            };
+            world.records.put(&record);
+            world.records.put_member(&Member::of(&record, None).unwrap()).await.unwrap();
+            ids.push(id);
+        }
+        let load = async |id: &migration::MigrationId| world.records.load(id).await.unwrap().unwrap().record;
+        let mut ended = 0;
+        let mut began = 0;
+        while ended < ids.len() {
+            // Those behind the window are as good as the last of them.
+            for id in ids[ended..].iter().take(LIMIT + 1) {
+                step(&world, &stage, id, &invocation("r-1")).await.unwrap();
+            }
+            let under_way = usize::try_from(stage.times.get()).unwrap() - began;
+            assert!(under_way <= LIMIT, "{under_way} at once");
+            if let Some(next) = ids.get(ended + LIMIT).filter(|_| ended == 0) {
+                let waits = load(next).await;
+                assert!(waits.note.contains("its turn in the batch, after 1 others"), "{}", waits.note);
+                let last = load(ids.last().unwrap()).await;
+                assert_eq!(last.entered_at, 1_000_000);
+                // The time of the stage begins with its turn.
+                NOW.set(NOW.get() + 24 * 3_600_000);
+                step(&world, &stage, next, &invocation("r-2")).await.unwrap();
+                assert_eq!(load(next).await.stage(), Some(Stage::Precheck));
+                NOW.set(1_000_000);
+            }
+            for id in ids[ended..].iter().take(LIMIT) {
+                let over = load(id).await;
+                let failed = Member::of(&over, Some(Outcome::RolledBack));
+                world.records.put_member(&failed.unwrap()).await.unwrap();
+            }
+            began = usize::try_from(stage.times.get()).unwrap();
+            ended += LIMIT;
+            if stop_after_failures > 0 {
+                step(&world, &stage, &ids[ended], &invocation("r-3")).await.unwrap();
+                assert_eq!(load(&ids[ended]).await.ending, Some(Outcome::Cancelled));
+                assert_eq!(began, LIMIT, "the others have begun nothing");
+                break;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_batch_stops_after_as_many_failures_as_it_was_told() {
     for (failures, ending) in [(1, None), (2, Some(Outcome::Cancelled))] {
         let world = world();
         let mut record = record_in(Stage::Precheck);
         record.entered_at = 1_000_000;
-        record.batch = Some(BatchRef { id: "b-1".into(), stop_after_failures: 2 });
+        record.batch = Some(batch(2, 0));
         world.records.put(&record);
         for (number, outcome) in [Outcome::Refused, Outcome::Succeeded, Outcome::RolledBack, Outcome::Failed]
             .into_iter()
@@ -455,6 +518,7 @@ async fn a_batch_stops_after_as_many_failures_as_it_was_told() {
                 migration_id: migration::MigrationId::from_bytes([u8::try_from(number).unwrap(); 10]),
                 instance_id: "i-x".into(),
                 outcome: Some(outcome),
+                place: 0,
             };
             world.records.put_member(&member).await.unwrap();
         }
@@ -487,21 +551,71 @@ async fn evidence_durations_and_the_batch_are_remembered() {
     }
     let world = world();
     let mut record = record_in(Stage::Precheck);
-    record.batch = Some(BatchRef { id: "b-1".into(), stop_after_failures: 0 });
+    record.batch = Some(batch(0, 0));
     record.entered_at = NOW.get() - 7_000;
     world.records.put(&record);
     step(&world, &Keeping, &record.id, &invocation("r-1")).await.unwrap();
     let steps = world.records.steps(&record.id);
     assert_eq!((steps[0].exhibits[0].name.as_str(), steps[0].exhibits[0].text.as_str()), ("console", "login:"));
-    let path = stage::records::timing_path(&record, Stage::Precheck);
+    let path = stage::records::timing_path(&record, 0, Stage::Precheck);
     assert_eq!(world.records.timings(&path).await.unwrap(), [7_000]);
 
     let mut ending = record_in(Stage::Cleanup);
     (ending.batch, ending.ending) = (record.batch, Some(Outcome::Failed));
+    ending.entered_at = NOW.get() - 30;
     world.records.put(&ending);
     step(&world, &Ending, &ending.id, &invocation("r-2")).await.unwrap();
+    let path = stage::records::timing_path(&ending, 0, Stage::Cleanup);
+    assert_eq!(world.records.timings(&path).await.unwrap(), [30]);
     let members = world.records.members("b-1").await.unwrap();
     assert_eq!((members.len(), members[0].outcome), (1, Some(Outcome::Failed)));
+}
+
+/// A stage that says the same whenever it looks.
+macro_rules! saying {
+    ($name:ident, $stage:expr, $event:expr) => {
+        struct $name;
+        impl Act for $name {
+            const STAGE: Stage = $stage;
+
+            async fn act<C: Cloud>(&self, _job: &mut Job<'_, C>) -> Result<Event, Fault> {
+                Ok($event)
+            }
+        }
+    };
+}
+
+#[tokio::test]
+async fn only_what_went_its_ordinary_way_tells_how_long_it_takes() {
+    saying!(Healthy, Stage::Verify, Event::Verified { findings: Vec::new(), os: "Debian 13".into() });
+    saying!(Failing, Stage::Migrate, Event::Faulted(Cause::permanent(Code::ToolFailed, "x")));
+    let world = world();
+    let mut record = record_in(Stage::Verify);
+    record.hops = vec![record.hops[0].clone(), record.hops[0].clone()];
+    // An hour of it only watched, because the policy says so.
+    record.policy.observe_minutes = 60;
+    record.entered_at = NOW.get() - 3_600_000 - 5;
+    world.records.put(&record);
+    step(&world, &Healthy, &record.id, &invocation("r-1")).await.unwrap();
+    assert_eq!(world.records.load(&record.id).await.unwrap().unwrap().record.hop, 1);
+    let path = stage::records::timing_path(&record, 0, Stage::Verify);
+    assert_eq!(world.records.timings(&path).await.unwrap(), [5], "the first hop's, though the second has begun");
+    let failing = record_in(Stage::Migrate);
+    world.records.put(&failing);
+    step(&world, &Failing, &failing.id, &invocation("r-2")).await.unwrap();
+    let path = stage::records::timing_path(&failing, 0, Stage::Migrate);
+    assert_eq!(world.records.timings(&path).await.unwrap(), [0; 0]);
+}
+
+#[tokio::test]
+async fn the_latest_fifty_runs_count() {
+    let records = MemoryRecords::default();
+    for run in 0..60 {
+        let occasion = format!("{:019}-m-{run}", Millis::MAX - run);
+        records.put_timing("p", &occasion, run).await.unwrap();
+    }
+    let told = records.timings("p").await.unwrap();
+    assert_eq!((told.len(), told[0], told[49]), (50, 59, 10));
 }
 
 #[tokio::test]
