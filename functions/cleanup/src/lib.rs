@@ -2,7 +2,7 @@
 //! since the name in the console stays the image's.
 
 use migration::policy::TAG;
-use migration::{Cause, Code, Event, MigrationId, Outcome, SettingKind, Stage};
+use migration::{Cause, Code, Event, MigrationId, Millis, Outcome, SettingKind, Stage};
 use openapi::ecs::Tag;
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job, release};
@@ -15,6 +15,8 @@ const STUCK_RETENTION: u32 = 365;
 
 /// Putting packages back over a slow mirror, seconds.
 const UNDO_TIMEOUT: u64 = 900;
+/// An undo that has not answered for so long may never: what costs money goes without it, milliseconds.
+const UNDO_PATIENCE: Millis = 20 * 60_000;
 
 impl Act for Cleanup {
     const STAGE: Stage = Stage::Cleanup;
@@ -32,33 +34,47 @@ impl Act for Cleanup {
             job.cloud.tag(&job.record.instance_id, &tags(job, outcome)).await?;
             job.mark("told");
         }
-        if let Some(status) = status.as_deref().filter(|_| job.record.must_undo() && job.marked("undone").is_none())
-            && let Some(waiting) = undo(job, status).await?
-        {
+        let undone = match status.as_deref() {
+            Some(status) if job.record.must_undo() && job.marked("undone").is_none() => undo(job, status).await,
+            _ => Ok(None),
+        };
+        // The media stays while the guest may still be about to let it go.
+        if matches!(undone, Ok(Some(_))) && job.now - job.record.entered_at < UNDO_PATIENCE {
+            return undone.map(|waiting| waiting.unwrap_or(Event::Cleaned));
+        }
+        // Each for itself: what cannot be done must not keep the rest from being done.
+        let (media, clone, settings) =
+            (release::media(job).await, release::clone(job).await, restore_settings(job).await);
+        if let Some(waiting) = undone? {
             return Ok(waiting);
         }
-        if release::media(job).await? || release::clone(job).await? {
+        settings?;
+        if media? || clone? {
             return Ok(job.wait(15, "releasing what was made for the migration"));
         }
-        let Some(_) = status else {
-            // Nothing is left to tag; its snapshots, if any are left, end with their retention.
-            return Ok(Event::Cleaned);
-        };
-        for setting in job.changed.clone() {
-            match setting.kind {
-                SettingKind::DeleteAutoSnapshot => {
-                    match job.cloud.protect_auto_snapshots(&setting.resource, setting.before).await {
-                        // A disk that is gone has no settings.
-                        Err(error) if error.code().contains("NotFound") => {}
-                        set => set?,
-                    }
-                }
-            }
-            job.changed.retain(|other| other != &setting);
+        if status.is_some() {
+            // Of an instance that is gone they end with their retention.
+            snapshots(job, outcome).await?;
         }
-        snapshots(job, outcome).await?;
         Ok(Event::Cleaned)
     }
+}
+
+/// Settings of the cloud come back.
+async fn restore_settings<C: Cloud>(job: &mut Job<'_, C>) -> Result<(), Fault> {
+    for setting in job.changed.clone() {
+        match setting.kind {
+            SettingKind::DeleteAutoSnapshot => {
+                match job.cloud.protect_auto_snapshots(&setting.resource, setting.before).await {
+                    // A disk that is gone has no settings.
+                    Err(error) if error.code().contains("NotFound") => {}
+                    set => set?,
+                }
+            }
+        }
+        job.changed.retain(|other| other != &setting);
+    }
+    Ok(())
 }
 
 /// Takes back what was prepared in the guest; None when that is done.
@@ -256,6 +272,34 @@ mod tests {
         let cause = record.cause.unwrap();
         assert_eq!((record.state, cause.code), (State::Ended(Outcome::Stuck), Code::Deadline));
         assert!(cause.text.contains("OSF-R003") && cause.text.contains("package leapp"), "{cause:?}");
+    }
+
+    /// The guest cannot be put back; the disk with the media and the settings of the cloud do not wait for it.
+    #[tokio::test]
+    async fn what_costs_money_goes_although_the_guest_cannot_be_put_back() {
+        for answers in [true, false] {
+            let cloud = FakeCloud::new();
+            cloud.answers(|_| answer(&[("left", "package leapp")]));
+            if !answers {
+                cloud.refuses.borrow_mut().insert("RunCommand".into(), "ClientNeedUpgrade".into());
+            }
+            let mut start = ending(Outcome::Cancelled, false);
+            start.prepared = true;
+            start.hops[0].engine = migration::path::Engine::WindowsSetup;
+            let (resource, kind) = ("d-1".to_owned(), SettingKind::DeleteAutoSnapshot);
+            start.changed = vec![migration::CloudSetting { resource, kind, before: true }];
+            cloud.made_disks.borrow_mut().push(openapi::ecs::Disk {
+                disk_id: "d-media".into(),
+                disk_name: release::media_name(&start, 0),
+                zone_id: cloud.instance.borrow().as_ref().unwrap().zone_id.clone(),
+                status: "Available".into(),
+                tags: vec![release::owner(&start)],
+                ..Default::default()
+            });
+            let record = drive(&Cleanup, &cloud, start, false).await;
+            assert_eq!(record.state, State::Ended(Outcome::Stuck), "answers: {answers}");
+            assert_eq!((record.changed.len(), cloud.made_disks.borrow().len()), (0, 0), "answers: {answers}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use migration::{Event, Millis};
 use stage::cloud::Cloud;
 use stage::{Command, Fault, Job};
 
-use crate::in_the_dark;
+use crate::dark::Dark;
 
 /// Reading some files, seconds.
 const BOOTED_TIMEOUT: u64 = 60;
@@ -34,6 +34,14 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
         console = job.cloud.console_output(job.record.subject()).await.unwrap_or_default();
     }
     let dark = dark(job);
+    let before = since - job.record.entered_at;
+    let way = job.record.current_hop().map(|hop| {
+        let way = Dark { engine: hop.engine, elapsed, before, past: job.past, console: &console };
+        // Never back, also when a console that was read before cannot be read now.
+        (way.progress().max(job.record.progress.unwrap_or_default()), way.phase())
+    });
+    let progress = way.map(|(progress, _)| progress);
+    let waiting = |now: Millis, pause: Millis, note: String| Event::Waiting { look_at: now + pause, progress, note };
     let facts =
         BootFacts { hop: scripts.hop, status: &status, elapsed, dark, booted: answer.as_ref(), console: &console };
     let outcome = judge_boot(&facts);
@@ -44,7 +52,7 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
             if job.marked(&seen).is_none() {
                 job.mark(&seen);
             }
-            return Ok(waiting(job, CONFIRM_AFTER, elapsed, cause.text));
+            return Ok(waiting(job.now, CONFIRM_AFTER, cause.text));
         }
         if answer.is_none() {
             job.keep("console", &console);
@@ -56,20 +64,21 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
         BootOutcome::NewSystem => Ok(Event::Migrated),
         BootOutcome::Finishing(phase) => {
             job.command_again("booted", &script, BOOTED_TIMEOUT).await?;
-            Ok(waiting(job, 20_000, elapsed, format!("the new system runs, {} goes on: {phase}", engine.name())))
+            Ok(waiting(job.now, 20_000, format!("the new system runs, {} goes on: {phase}", engine.name())))
         }
         // Asked between the command's report and the reboot itself.
         BootOutcome::NotYet => {
             job.command_again("booted", &script, BOOTED_TIMEOUT).await?;
-            Ok(waiting(job, 15_000, elapsed, "the guest has not rebooted yet".into()))
+            Ok(waiting(job.now, 15_000, "the guest has not rebooted yet".into()))
         }
         _ => {
+            let phase = way.and_then(|(_, phase)| phase).map_or_else(String::new, |phase| format!("; phase {phase}"));
             let note = format!(
-                "rebooting for {} min, the instance is {status}; silence is normal for {} min",
+                "rebooting for {} min, the instance is {status}; silence is normal for {} min{phase}",
                 elapsed / 60_000,
                 dark / 60_000
             );
-            Ok(waiting(job, if elapsed < OFTEN { 15_000 } else { 60_000 }, elapsed, note))
+            Ok(waiting(job.now, if elapsed < OFTEN { 15_000 } else { 60_000 }, note))
         }
     }
 }
@@ -78,9 +87,4 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
 fn dark<C>(job: &Job<'_, C>) -> Millis {
     let said = job.options.dark_seconds.and_then(|seconds| i64::try_from(seconds).ok());
     said.map_or_else(|| job.record.current_hop().map_or(0, |hop| hop.engine.dark()), |seconds| seconds * 1000)
-}
-
-fn waiting<C: Cloud>(job: &Job<'_, C>, pause: Millis, elapsed: Millis, note: String) -> Event {
-    let progress = job.record.current_hop().map(|hop| in_the_dark(hop.engine, elapsed));
-    Event::Waiting { look_at: job.now + pause, progress, note }
 }

@@ -6,10 +6,11 @@
 //! reboot is asked of the guest, and while it is silent (leapp upgrades without network) read off the console.
 
 mod boot;
+mod dark;
 
 use guest::Tool;
 use migration::path::Engine;
-use migration::{Cause, Code, Event, Millis, Stage};
+use migration::{Cause, Code, Event, Stage};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
 
@@ -27,6 +28,7 @@ const REBOOT_TIMEOUT: u64 = 120;
 
 impl Act for Migrate {
     const STAGE: Stage = Stage::Migrate;
+    const LOOKS_BACK: bool = true;
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
         if job.marked("started").is_none() {
@@ -93,13 +95,6 @@ fn until_reboot(engine: Engine) -> u8 {
 /// Percent of the stage, from percent of the tool's part of it.
 fn of_the_stage(engine: Engine, tool: u8) -> u8 {
     u8::try_from(u32::from(tool.min(100)) * u32::from(until_reboot(engine)) / 100).unwrap_or(100)
-}
-
-/// Percent of the stage while the guest is silent: by the time that it may be.
-fn in_the_dark(engine: Engine, elapsed: Millis) -> u8 {
-    let begin = i64::from(until_reboot(engine));
-    let rest = (99 - begin) * elapsed.clamp(0, engine.dark()) / engine.dark();
-    u8::try_from(begin + rest).unwrap_or(99)
 }
 
 async fn reboot<C: Cloud>(job: &mut Job<'_, C>) -> Result<Event, Fault> {

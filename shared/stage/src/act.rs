@@ -16,6 +16,8 @@ use crate::settings::Options;
 pub trait Act {
     /// Which.
     const STAGE: Stage;
+    /// Whether it wants to know how long the same took before, as [`Job::past`].
+    const LOOKS_BACK: bool = false;
 
     /// Looks, does what is missing, says what it saw.
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault>;
@@ -41,6 +43,8 @@ pub struct Job<'a, C> {
     pub options: &'a Options,
     /// How long an act may wait for what announces no end.
     pub patience: Duration,
+    /// How long the stage took in this hop before, in other migrations, milliseconds; empty unless asked for.
+    pub past: &'a [Millis],
 }
 
 /// A piece of evidence is cut to this, characters: the ends of logs, bearable in a row of history.
@@ -79,7 +83,7 @@ impl<'a, C: Cloud> Job<'a, C> {
         patience: Duration,
     ) -> Self {
         let (memo, changed) = (record.memo.clone(), record.changed.clone());
-        Self { cloud, record, memo, changed, exhibits: Vec::new(), now, settings, options, patience }
+        Self { cloud, record, memo, changed, exhibits: Vec::new(), now, settings, options, patience, past: &[] }
     }
 
     /// The instance that the work is about, which must exist: a drill's clone, once there is one.

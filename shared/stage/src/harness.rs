@@ -256,7 +256,12 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     let before = &stored.record;
     let now = (env.clock)();
     let limit = time_to_act(invocation.deadline - now);
+    let past = match A::LOOKS_BACK {
+        true => env.records.timings(&timing_path(before, before.hop, A::STAGE)).await?,
+        false => Vec::new(),
+    };
     let mut job = Job::new(&env.cloud, before, now, &env.guest, &env.options, limit / 2);
+    job.past = &past;
     let event = match held_back(env, before).await? {
         Some(event) => event,
         None => match tokio::time::timeout(limit, stage.act(&mut job)).await {
