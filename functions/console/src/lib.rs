@@ -116,6 +116,7 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
             ("GET", ["migrations"]) => return self.list(&request.query_parameters).await,
             ("GET", ["migrations", id]) => return self.show(&id_of(id)?).await,
             ("GET", ["migrations", id, "history"]) => return self.history(&id_of(id)?).await,
+            ("GET", ["migrations", id, "rollback"]) => return self.preview(&id_of(id)?).await,
             ("POST", ["migrations", id, wish @ ("cancel" | "retry" | "acknowledge" | "rollback")]) => {
                 return self.wish(actor, &id_of(id)?, wish, request).await;
             }
@@ -124,7 +125,8 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
             (_, ["prechecks" | "destinations"]) => "POST",
             (_, ["migrations"]) => "GET, POST",
             (_, ["paths" | "calendar"] | ["migrations", _] | ["migrations", _, "history"]) => "GET",
-            (_, ["migrations", _, "cancel" | "retry" | "acknowledge" | "rollback"]) => "POST",
+            (_, ["migrations", _, "cancel" | "retry" | "acknowledge"]) => "POST",
+            (_, ["migrations", _, "rollback"]) => "GET, POST",
             _ => return Err(Refusal::NoPath(path.into())),
         };
         Err(Refusal::Method { path: path.into(), methods })

@@ -5,7 +5,7 @@ use migration::policy::Probe;
 use migration::{Finding, Outcome, Record, Stage, State};
 use openapi::ecs::{CloudAssistantStatus, Instance, Tag};
 use serde_json::json;
-use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, guest_settings, record_in};
+use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, guest_settings, record_in, with_snapshots};
 
 use super::*;
 
@@ -326,10 +326,11 @@ async fn paths_and_calendar_are_told() {
 
 #[tokio::test]
 async fn what_another_migration_has_overtaken_stays_over() {
-    let world = world(&[]);
+    let mut world = world(&[]);
     let mut record = record_in(Stage::Cleanup);
     (record.state, record.look_at) = (State::Ended(Outcome::Succeeded), None);
     world.records.put(&record);
+    world.cloud = with_snapshots(world.cloud, &record);
     let tag = |value: &str| {
         let mut instance = world.cloud.instance.borrow_mut();
         instance.as_mut().unwrap().tags = vec![Tag::new("osferry:migration", value)];
@@ -341,4 +342,28 @@ async fn what_another_migration_has_overtaken_stays_over() {
     tag(record.id.as_str());
     let (status, body) = ann(&world, "POST", &path, json!(null)).await;
     assert_eq!((status, &body["summary"]["stage"]), (200, &json!("rollback")));
+}
+
+#[tokio::test]
+async fn what_a_rollback_would_mean_is_told_before_it_is_asked_for() {
+    let mut world = world(&[]);
+    let mut record = record_in(Stage::Cleanup);
+    (record.state, record.look_at) = (State::Ended(Outcome::Succeeded), None);
+    world.records.put(&record);
+    world.cloud = with_snapshots(world.cloud, &record);
+    let path = format!("/migrations/{}/rollback", record.id);
+    let (status, body) = ann(&world, "GET", &path, json!(null)).await;
+    assert_eq!((status, &body["possible"], &body["to"]), (200, &json!(true), &json!("CentOS 8")), "{body}");
+    let goes: Vec<_> =
+        body["goesBack"].as_array().unwrap().iter().map(|way| way["snapshotId"].as_str().unwrap()).collect();
+    assert_eq!((goes, &body["stays"]), (vec!["s-1", "s-2"], &json!([])), "{body}");
+
+    // One has expired: a healthy machine must not be stopped for it.
+    world.cloud.snapshots.borrow_mut().retain(|snapshot| snapshot.snapshot_id != "s-2");
+    let (_, body) = ann(&world, "GET", &path, json!(null)).await;
+    assert_eq!(body["possible"], json!(false));
+    assert!(body["whyNot"].as_str().unwrap().contains("d-2"), "{body}");
+    let (status, body) = ann(&world, "POST", &path, json!(null)).await;
+    assert!(status == 409 && body["error"].as_str().unwrap().contains("there is no way back"), "{body}");
+    assert_eq!(stored(&world, record.id.as_str()).state, State::Ended(Outcome::Succeeded));
 }

@@ -1,14 +1,15 @@
-//! POST /migrations/{id}/cancel, retry, acknowledge, rollback.
+//! POST /migrations/{id}/cancel, retry, acknowledge, rollback, and what a rollback would mean.
 
 use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
 use migration::{Effect, Event, MigrationId, Wish, advice, decide};
+use openapi::ecs::Disk;
 use serde::Deserialize;
 use serde_json::json;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
 use stage::release::OWNER_TAG;
-use stage::{Fault, Wished};
+use stage::{Fault, WayBack, Wished, stays, way_back};
 
 use crate::answer::{Refusal, reply};
 use crate::view::summary;
@@ -45,6 +46,13 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
         if let Some(why) = self.overtaken(&stored.record).await? {
             return Err(Refusal::Conflict(why));
         }
+        if matches!(wish, Wish::GoBack { .. }) {
+            let missing = self.ways(&stored.record).await?.1.into_iter().find_map(|way| way.snapshot.err());
+            // A healthy machine must not become a stuck one.
+            if let Some(why) = missing {
+                return Err(Refusal::Conflict(format!("there is no way back: {why}")));
+            }
+        }
         match stage::wish(self.env, id, &wish, &self.invocation).await? {
             Wished::Decided(record) => {
                 Ok(reply(200, &json!({ "done": true, "summary": summary(&record), "advice": advice(&record) })))
@@ -61,6 +69,46 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
 }
 
 impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
+    /// GET /migrations/{id}/rollback: what going back would mean, before anybody asks for it.
+    pub async fn preview(&self, id: &MigrationId) -> Result<HttpResponse, Refusal> {
+        let stored = self.env.records.load(id).await?.ok_or_else(|| Refusal::Unknown(id.clone()))?;
+        let record = &stored.record;
+        let wish = Wish::GoBack { by: String::new() };
+        let (attached, ways) = self.ways(record).await?;
+        let mut why_not = in_vain(record, &wish, (self.env.clock)());
+        if why_not.is_none() {
+            why_not = self.overtaken(record).await?;
+        }
+        let missing = ways.iter().find_map(|way| way.snapshot.as_ref().err().cloned());
+        let goes = ways.iter().map(|way| match &way.snapshot {
+            Ok(snapshot) => json!({
+                "diskId": way.disk_id, "system": way.is_system, "snapshotId": snapshot.snapshot_id,
+                "to": snapshot.creation_time, "keptForDays": snapshot.retention_days,
+            }),
+            Err(why) => json!({ "diskId": way.disk_id, "system": way.is_system, "missing": why }),
+        });
+        Ok(reply(
+            200,
+            &json!({
+                "possible": why_not.is_none() && missing.is_none(),
+                "whyNot": why_not.or(missing),
+                "to": record.hops.get(record.hop).map(|hop| hop.from.to_string()),
+                "goesBack": goes.collect::<Vec<_>>(),
+                "stays": stays(&ways, &attached),
+                "note": "what was written to these disks since then is lost; how much that is, is counted in the guest \
+                         when the rollback begins, and stands in the history before the first disk goes",
+            }),
+        ))
+    }
+
+    /// The instance's disks, and the ways back of those that would go.
+    async fn ways(&self, record: &migration::Record) -> Result<(Vec<Disk>, Vec<WayBack>), Refusal> {
+        let attached = self.env.cloud.disks(&record.instance_id).await.map_err(Fault::from)?;
+        let known = self.env.cloud.snapshots(&record.instance_id).await.map_err(Fault::from)?;
+        let ways = way_back(record, &attached, &known);
+        Ok((attached, ways))
+    }
+
     /// Why what is over must stay so: another migration of the instance has come since, and going back to the
     /// snapshots of this one would undo that as well. Every migration leaves its id in the instance's tags.
     async fn overtaken(&self, record: &migration::Record) -> Result<Option<String>, Refusal> {

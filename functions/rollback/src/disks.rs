@@ -5,9 +5,9 @@ use std::time::Duration;
 use migration::{Cause, Code, DISKS_BACK, Event, Millis};
 use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Tag};
 use stage::cloud::Cloud;
-use stage::{Fault, Job};
+use stage::{Fault, Job, way_back};
 
-use crate::{STOP_LIMIT, goes_back};
+use crate::STOP_LIMIT;
 
 /// The failed disk is kept for study, but not at the price of a machine that stays down, milliseconds.
 const KEEP_LIMIT: Millis = 3_600_000;
@@ -90,33 +90,17 @@ async fn kept<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<bool, Fa
     }
 }
 
-/// Disk and snapshot of each that goes back, as the cloud tells now: never from memory alone.
+/// Disk and snapshot of each that goes back. Before anything is reset: no disk goes back without the others.
 async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<Vec<(String, String)>, Fault> {
+    // A person may still bring what is missing.
+    let missing = |text: String| Fault::from(Cause::transient(Code::SnapshotMissing, text));
     let known = job.cloud.snapshots(&job.record.instance_id).await?;
-    let scope = job.record.policy.rollback;
-    let is_system = |id: &str| disks.iter().any(|disk| disk.disk_id == id && disk.kind == DiskKind::System);
     let mut usable = Vec::new();
-    for disk in job.record.disks.iter().filter(|disk| goes_back(scope, is_system(&disk.disk_id))) {
-        if disks.iter().all(|attached| attached.disk_id != disk.disk_id) {
-            let text = format!("disk {} is not attached to {} any more", disk.disk_id, job.record.instance_id);
-            return Err(Cause::transient(Code::SnapshotMissing, text).into());
-        }
-        let found = known.iter().find(|snapshot| {
-            Some(&snapshot.snapshot_id) == disk.snapshot_id.as_ref()
-                && snapshot.source_disk_id == disk.disk_id
-                && snapshot.status == "accomplished"
-        });
-        let Some(snapshot) = found else {
-            let text = format!("snapshot {:?} of disk {} is not there or not complete", disk.snapshot_id, disk.disk_id);
-            // Before anything was reset: the other disks must not go back without this one. A person may
-            // still bring it.
-            return Err(Cause::transient(Code::SnapshotMissing, text).into());
-        };
-        usable.push((disk.disk_id.clone(), snapshot.snapshot_id.clone()));
+    for way in way_back(job.record, disks, &known) {
+        usable.push((way.disk_id, way.snapshot.map_err(missing)?.snapshot_id));
     }
     if usable.is_empty() {
-        let text = format!("no disk of {} has a snapshot to go back to", job.record.instance_id);
-        return Err(Cause::transient(Code::SnapshotMissing, text).into());
+        return Err(missing(format!("no disk of {} has a snapshot to go back to", job.record.instance_id)));
     }
     Ok(usable)
 }

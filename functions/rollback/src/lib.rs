@@ -11,7 +11,6 @@ mod evidence;
 use guest::Look;
 use migration::findings::os_told;
 use migration::os::Os;
-use migration::policy::Scope;
 use migration::{Cause, Code, DISKS_BACK, Event, Millis, Stage};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
@@ -163,11 +162,6 @@ async fn prove<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fa
 
 fn runs(seen: &Look, os: &Os) -> bool {
     os_told(&seen.os_id, &seen.os_version).is_some_and(|seen| seen.same_release(os))
-}
-
-/// Whether a disk is among those that go back.
-fn goes_back(scope: Scope, is_system: bool) -> bool {
-    scope == Scope::All || is_system
 }
 
 #[cfg(test)]

@@ -19,8 +19,10 @@ pub mod settings;
 pub mod survey;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod way_back;
 
 pub use act::{Act, Command, Job, Output};
 pub use fault::Fault;
 pub use handler::{connect, log_error, run, serve};
 pub use harness::{Env, Handled, Invocation, StageError, Wished, observed, publish, settle, step, wish};
+pub use way_back::{WayBack, stays, way_back};
