@@ -49,7 +49,7 @@ pub fn advice(record: &Record) -> String {
     if record.awaiting.is_some() {
         return "read the risks of the plan and acknowledge them, or cancel".into();
     }
-    let days = record.policy.retention_days;
+    let days = record.policy.kept_days();
     match record.state {
         State::In(stage) => stage.advice().into(),
         State::Ended(Outcome::Succeeded) => {

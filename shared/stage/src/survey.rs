@@ -8,7 +8,7 @@ use migration::Millis;
 use migration::findings::{CloudFacts, DiskFacts};
 use migration::os::{Os, System};
 use openapi::ApiError;
-use openapi::ecs::{CloudAssistantStatus, Disk, Instance, can_be_grouped};
+use openapi::ecs::{CloudAssistantStatus, Disk, DiskKind, Instance, can_be_grouped};
 
 use crate::cloud::Cloud;
 use crate::fault::Fault;
@@ -106,6 +106,7 @@ pub async fn facts<C: Cloud>(
 fn disk_facts(disk: Disk) -> DiskFacts {
     DiskFacts {
         size_gib: disk.size,
+        system: disk.kind == DiskKind::System,
         delete_auto_snapshot: disk.delete_auto_snapshot,
         multi_attach: disk.multi_attach == "Enabled",
         groupable: can_be_grouped(&disk.category),

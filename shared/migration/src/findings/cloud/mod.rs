@@ -65,6 +65,8 @@ pub struct DiskFacts {
     pub category: String,
     /// GiB.
     pub size_gib: u32,
+    /// Whether it is the system disk.
+    pub system: bool,
     /// Whether its automatic snapshots are deleted with it.
     pub delete_auto_snapshot: bool,
     /// Whether it can be attached to several instances.
@@ -106,7 +108,7 @@ pub fn judge_cloud(facts: &CloudFacts, hops: &[Hop], policy: &Policy, grants: &G
             "set DRILL_VSWITCH and DRILL_SECURITY_GROUP (operating.md), or ask for a migration without a drill",
         ));
     }
-    plan::judge_snapshots(facts, policy, &mut findings);
+    plan::judge_snapshots(facts, hops.len(), policy, &mut findings);
     findings
 }
 
