@@ -2,9 +2,9 @@
 
 use openapi::ApiError;
 use openapi::ecs::{
-    Client, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup, DescribeInstances,
-    DescribeSnapshots, Disk, HistoryEvent, Image, Instance, InvocationResult, Paging, RunCommand, RunInstance,
-    Snapshot, SnapshotGroup, StoppedMode, Tag,
+    AutoSnapshotPolicy, Client, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup,
+    DescribeInstances, DescribeSnapshots, Disk, HistoryEvent, Image, Instance, InvocationResult, Paging, RunCommand,
+    RunInstance, Snapshot, SnapshotGroup, StoppedMode, Tag,
 };
 use openapi::error::ErrorKind;
 
@@ -27,6 +27,8 @@ pub trait Cloud {
     async fn confirm_instance(&self, instance_id: &str) -> Result<(), ApiError>;
     /// System disk and data disks.
     async fn disks(&self, instance_id: &str) -> Result<Vec<Disk>, ApiError>;
+    /// One page of all disks of the region, and the token of the next.
+    async fn all_disks(&self, token: Option<String>) -> Result<(Vec<Disk>, Option<String>), ApiError>;
     /// The disks of a zone with exactly this name, attached or not.
     async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError>;
     /// Makes a disk; answers its id. The same ClientToken is the same disk.
@@ -41,6 +43,10 @@ pub trait Cloud {
     async fn protect_auto_snapshots(&self, disk_id: &str, delete_with_disk: bool) -> Result<(), ApiError>;
     /// Every snapshot of the instance's disks.
     async fn snapshots(&self, instance_id: &str) -> Result<Vec<Snapshot>, ApiError>;
+    /// The snapshots that are being taken of disks of the instance, or of all disks of the region.
+    async fn snapshots_in_progress(&self, instance_id: Option<&str>) -> Result<Vec<Snapshot>, ApiError>;
+    /// When automatic snapshots are taken in the region.
+    async fn auto_snapshot_policies(&self) -> Result<Vec<AutoSnapshotPolicy>, ApiError>;
     /// Takes a snapshot; answers its id.
     async fn create_snapshot(&self, request: &CreateSnapshot) -> Result<String, ApiError>;
     /// Takes snapshots of several disks at one moment; answers the group's id. The same ClientToken is the same
@@ -85,8 +91,8 @@ pub trait Cloud {
     async fn assistants(&self, ids: &[String]) -> Result<Vec<CloudAssistantStatus>, ApiError>;
     /// Cloud Assistant on the instance.
     async fn assistant(&self, instance_id: &str) -> Result<Option<CloudAssistantStatus>, ApiError>;
-    /// Maintenance that is pending or under way.
-    async fn maintenance(&self, instance_id: &str) -> Result<Vec<HistoryEvent>, ApiError>;
+    /// Maintenance of these instances that is pending or under way; any number of ids, no ids are no events.
+    async fn maintenance(&self, ids: &[String]) -> Result<Vec<HistoryEvent>, ApiError>;
     /// Puts tags on the instance.
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError>;
 }
@@ -142,6 +148,11 @@ impl Cloud for Client {
         self.describe_disks(instance_id).await
     }
 
+    async fn all_disks(&self, token: Option<String>) -> Result<(Vec<Disk>, Option<String>), ApiError> {
+        let page = self.describe_all_disks(token).await?;
+        Ok((page.items, page.next_token))
+    }
+
     async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError> {
         self.describe_disks_named(zone_id, name).await
     }
@@ -174,6 +185,19 @@ impl Cloud for Client {
     async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>, ApiError> {
         let request = DescribeSnapshots { tags: vec![Tag::new(key, "")], ..DescribeSnapshots::default() };
         self.describe_all_snapshots(request).await
+    }
+
+    async fn snapshots_in_progress(&self, instance_id: Option<&str>) -> Result<Vec<Snapshot>, ApiError> {
+        let request = DescribeSnapshots {
+            instance_id: instance_id.map(str::to_owned),
+            status: Some("progressing".into()),
+            ..DescribeSnapshots::default()
+        };
+        self.describe_all_snapshots(request).await
+    }
+
+    async fn auto_snapshot_policies(&self) -> Result<Vec<AutoSnapshotPolicy>, ApiError> {
+        self.describe_auto_snapshot_policies().await
     }
 
     async fn create_snapshot_group(&self, request: &CreateSnapshotGroup) -> Result<String, ApiError> {
@@ -253,8 +277,8 @@ impl Cloud for Client {
         Ok(self.describe_cloud_assistant_status(&[instance_id.to_owned()]).await?.into_iter().next())
     }
 
-    async fn maintenance(&self, instance_id: &str) -> Result<Vec<HistoryEvent>, ApiError> {
-        self.describe_instance_history_events(instance_id, &["Scheduled", "Executing", "Inquiring"]).await
+    async fn maintenance(&self, ids: &[String]) -> Result<Vec<HistoryEvent>, ApiError> {
+        self.describe_instance_history_events(ids, &["Scheduled", "Executing", "Inquiring"]).await
     }
 
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError> {

@@ -4,6 +4,9 @@ use guest::OutputError;
 use migration::{Cause, Code};
 use openapi::ApiError;
 
+/// ECS's code for an account that has not opened the snapshot service. Source: ECS API reference, CreateSnapshot.
+pub const SNAPSHOTS_CLOSED: &str = "InvalidAccountStatus.SnapshotServiceUnavailable";
+
 /// Why a stage could not do its work this time.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -42,6 +45,10 @@ impl Fault {
                 match error.code() {
                     "InvalidInstanceId.NotFound" | "InvalidInstance.NotFound" => {
                         Cause::permanent(Code::InstanceGone, text)
+                    }
+                    SNAPSHOTS_CLOSED => {
+                        let remedy = "open the snapshot service in the ECS console (or call OpenSnapshotService)";
+                        Cause::transient(Code::CloudCall, format!("{text}; {remedy}: the stage then goes on by itself"))
                     }
                     code if code.starts_with("Forbidden") || code == "NoPermission" => {
                         Cause::transient(Code::Forbidden, text)

@@ -7,9 +7,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use openapi::ecs::{
-    CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup, DeviceMapping, Disk, DiskKind,
-    GroupedSnapshot, HistoryEvent, Image, Instance, InvocationResult, RunCommand, RunInstance, Snapshot, SnapshotGroup,
-    Tag, VpcAttributes, can_be_grouped,
+    AutoSnapshotPolicy, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup,
+    DeviceMapping, Disk, DiskKind, GroupedSnapshot, HistoryEvent, Image, Instance, InvocationResult, RunCommand,
+    RunInstance, Snapshot, SnapshotGroup, Tag, VpcAttributes, can_be_grouped,
 };
 use openapi::error::{ApiError, ErrorKind};
 
@@ -44,6 +44,8 @@ pub struct FakeCloud {
     pub assistant: RefCell<Option<CloudAssistantStatus>>,
     /// Pending maintenance.
     pub maintenance: RefCell<Vec<HistoryEvent>>,
+    /// Automatic snapshot policies of the region.
+    pub auto_snapshot_policies: RefCell<Vec<AutoSnapshotPolicy>>,
     /// What the instance wrote to its console.
     pub console: RefCell<String>,
     /// Everything that was done, in order: `create-snapshot d-1`, `stop`, `run start-1`, …
@@ -87,7 +89,13 @@ impl FakeCloud {
             security_group_ids: vec!["sg-1".into()],
             ..Instance::default()
         };
-        let disk = |id: &str, kind| Disk { disk_id: id.into(), kind, status: "In_use".into(), ..Disk::default() };
+        let disk = |id: &str, kind| Disk {
+            disk_id: id.into(),
+            kind,
+            status: "In_use".into(),
+            instance_id: "i-1".into(),
+            ..Disk::default()
+        };
         let assistant = CloudAssistantStatus {
             instance_id: "i-1".into(),
             running: true,
@@ -104,6 +112,7 @@ impl FakeCloud {
             images: RefCell::default(),
             assistant: RefCell::new(Some(assistant)),
             maintenance: RefCell::default(),
+            auto_snapshot_policies: RefCell::default(),
             console: RefCell::default(),
             done: RefCell::default(),
             absolute: Cell::new(false),

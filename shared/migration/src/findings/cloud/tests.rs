@@ -34,6 +34,10 @@ fn good(os: &str) -> CloudFacts {
     }
 }
 
+fn nightly(weekdays: &[u8]) -> AutoSnapshots {
+    AutoSnapshots { policy: "sp-1".into(), disks: vec!["d-1".into()], weekdays: weekdays.into(), hours: vec![1] }
+}
+
 fn to(os: &str) -> Policy {
     Policy { target: Os::from_ecs_name(os), ..Policy::default() }
 }
@@ -70,6 +74,10 @@ const TABLE: &[(&str, Change, &str)] = &[
     (LINUX, |f| f.heartbeat = None, "cloud.assistant"),
     (LINUX, |f| (f.heartbeat, f.assistant_installed) = (None, false), "cloud.assistant"),
     (LINUX, |f| f.snapshots_in_progress = vec!["s-1".into()], "cloud.snapshot-in-progress"),
+    (LINUX, |f| f.snapshots_closed = true, "cloud.snapshot-service"),
+    (LINUX, |f| f.auto_snapshots = vec![nightly(&[1, 2, 3, 4, 5, 6, 7])], "cloud.auto-snapshot"),
+    // NOW is a Friday.
+    (LINUX, |f| f.auto_snapshots = vec![nightly(&[3])], ""),
     (LINUX, |f| f.locks = vec!["security".into()], "cloud.lock"),
     (LINUX, |f| f.expires_at = Some(NOW - 1), "cloud.expired"),
     (LINUX, |f| f.expires_at = Some(NOW + EXPIRY_MARGIN), "cloud.expired"),
