@@ -26,6 +26,6 @@ pub use decide::{Decision, Effect, Event, Notice, Wish, decide, exhibit};
 pub use engine::{NoReturn, Shell};
 pub use id::{InvalidId, MigrationId};
 pub use record::{
-    BatchRef, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit,
-    Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, Timing,
+    BatchRef, Call, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence,
+    Exhibit, Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, Timing,
 };

@@ -1,5 +1,6 @@
 //! The port to ECS: what stages need of it, and nothing else.
 
+use migration::Call;
 use openapi::ApiError;
 use openapi::ecs::{
     AutoSnapshotPolicy, Client, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup,
@@ -95,6 +96,36 @@ pub trait Cloud {
     async fn maintenance(&self, ids: &[String]) -> Result<Vec<HistoryEvent>, ApiError>;
     /// Puts tags on the instance.
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError>;
+    /// What was done since this was asked last, as far as [`is_told`] says.
+    fn take_calls(&self) -> Vec<Call>;
+}
+
+/// Operations that a history tells: what makes, stops, changes or deletes. Names and tags are told by what bears them.
+const TOLD: &[&str] = &[
+    "AttachDisk",
+    "CreateDisk",
+    "CreateImage",
+    "CreateSnapshot",
+    "CreateSnapshotGroup",
+    "DeleteDisk",
+    "DeleteImage",
+    "DeleteInstance",
+    "DeleteSnapshot",
+    "DetachDisk",
+    "ModifyDiskAttribute",
+    "ResetDisk",
+    "RunInstances",
+    "StartInstance",
+    "StopInstance",
+];
+
+/// Commands that change the guest; all others look.
+const CHANGING: &[&str] = &["finish", "prepare", "reboot", "start", "undo"];
+
+/// Whether the history tells a call of `operation` that gave `name` (`…-migrate-start-1`).
+pub fn is_told(operation: &str, name: &str) -> bool {
+    let command = name.rsplit('-').nth(1);
+    TOLD.contains(&operation) || operation == "RunCommand" && command.is_some_and(|name| CHANGING.contains(&name))
 }
 
 impl Cloud for Client {
@@ -284,6 +315,17 @@ impl Cloud for Client {
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError> {
         self.tag_resources("instance", &[instance_id.to_owned()], tags).await
     }
+
+    fn take_calls(&self) -> Vec<Call> {
+        let told = self.take_done().into_iter().filter(|done| is_told(&done.operation, &done.name));
+        told.map(|done| Call {
+            operation: done.operation,
+            resource: done.resource,
+            name: done.name,
+            request_id: done.request_id,
+        })
+        .collect()
+    }
 }
 
 /// A refusal with `code` is as good as done.
@@ -291,5 +333,26 @@ fn unless(answer: Result<(), ApiError>, code: &str) -> Result<(), ApiError> {
     match answer {
         Err(error) if error.code() == code => Ok(()),
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_is_not_told() {
+        for (operation, name, told) in [
+            ("ResetDisk", "", true),
+            ("CreateSnapshot", "osferry-m-1-0-d-1", true),
+            ("RunCommand", "osferry-m-1-0-migrate-start-1", true),
+            ("RunCommand", "osferry-m-1-0-prepare-identify-2", false),
+            ("RunCommand", "osferry-m-1-0-migrate-watch-12", false),
+            ("RunCommand", "start", false),
+            ("TagResources", "", false),
+            ("DescribeDisks", "", false),
+        ] {
+            assert_eq!(is_told(operation, name), told, "{operation} {name}");
+        }
     }
 }

@@ -93,7 +93,7 @@ async fn by_hand(rig: &Rig, round: usize) -> Result<f64, Error> {
     let ecs = &rig.operator.ecs;
     let request = DescribeInstances { instance_ids: vec![instance_id.clone()], ..DescribeInstances::default() };
     ecs.describe_instances(&request).await?;
-    ecs.describe_instance_history_events(&instance_id, &["Scheduled"]).await?;
+    ecs.describe_instance_history_events(std::slice::from_ref(&instance_id), &["Scheduled"]).await?;
     guest::read_assessment(&in_guest(rig, &instance_id, job.assess()).await?)?;
     let disks = ecs.describe_disks(&instance_id).await?;
     for disk in &disks {

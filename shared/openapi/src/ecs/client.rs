@@ -7,7 +7,7 @@ use super::model::*;
 use super::request::*;
 use crate::credentials::Credentials;
 use crate::error::ApiError;
-use crate::rpc::RpcClient;
+use crate::rpc::{Done, Ledger, RpcClient};
 
 /// Entries per page where everything is wanted; the most that DescribeInstances allows.
 const LARGEST_PAGE: u32 = 100;
@@ -34,6 +34,16 @@ impl Client {
         credentials: Credentials,
     ) -> Result<Self, ApiError> {
         RpcClient::new(http, PRODUCT, endpoint, region, credentials).map(Self::from)
+    }
+
+    /// Notes what it does from now on, see [`Client::take_done`].
+    pub fn with_ledger(self) -> Self {
+        Self { rpc: self.rpc.with_ledger(Ledger::default()) }
+    }
+
+    /// What it and its clones did since this was asked last; nothing without a ledger.
+    pub fn take_done(&self) -> Vec<Done> {
+        self.rpc.ledger().map(Ledger::take).unwrap_or_default()
     }
 
     /// One page of the instances. Who may not see any gets an empty page, not an error.

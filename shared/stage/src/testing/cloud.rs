@@ -13,7 +13,9 @@ use openapi::ecs::{
 };
 use openapi::error::{ApiError, ErrorKind};
 
-use crate::cloud::Cloud;
+use migration::Call;
+
+use crate::cloud::{Cloud, is_told};
 
 /// How a call of [`FakeCloud`] fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub struct FakeCloud {
     tokens: RefCell<BTreeMap<String, String>>,
     /// Made instances whose agent was heard.
     heard: RefCell<BTreeSet<String>>,
+    /// Calls for the history; their numbers are those of the calls.
+    told: RefCell<Vec<Call>>,
     calls: Cell<u32>,
     fail: Cell<Option<(u32, Failure)>>,
 }
@@ -122,6 +126,7 @@ impl FakeCloud {
             invocations: RefCell::default(),
             tokens: RefCell::default(),
             heard: RefCell::default(),
+            told: RefCell::default(),
             calls: Cell::new(0),
             fail: Cell::new(None),
         }
@@ -320,7 +325,25 @@ impl FakeCloud {
             Some((nth, Failure::AnswerLost)) if nth == number => {
                 act().and(Err(refused(operation, 503, "ServiceUnavailable")))
             }
-            _ => act(),
+            _ => {
+                let before = self.done.borrow().len();
+                let answer = act();
+                if let (Ok(_), Some(done)) = (&answer, self.done.borrow().get(before)) {
+                    self.tell(operation, done, "");
+                }
+                answer
+            }
+        }
+    }
+
+    fn tell(&self, operation: &str, resource: &str, name: &str) {
+        if is_told(operation, name) {
+            self.told.borrow_mut().push(Call {
+                operation: operation.into(),
+                resource: resource.into(),
+                name: name.into(),
+                request_id: format!("call-{}", self.calls.get()),
+            });
         }
     }
 }

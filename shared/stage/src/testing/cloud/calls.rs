@@ -324,6 +324,7 @@ impl Cloud for FakeCloud {
                 Ok(id)
             })
         })
+        .inspect(|_| self.tell("RunCommand", &request.instance_ids.join(" "), &request.name))
     }
 
     async fn invocation(&self, invoke_id: &str, _instance_id: &str) -> Result<Option<InvocationResult>, ApiError> {
@@ -391,6 +392,10 @@ impl Cloud for FakeCloud {
             })
         };
         flat(ids.chunks(100).map(page))
+    }
+
+    fn take_calls(&self) -> Vec<Call> {
+        self.told.take()
     }
 
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError> {
