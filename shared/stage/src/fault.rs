@@ -62,3 +62,24 @@ impl Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::refused;
+
+    #[test]
+    fn refusals_of_ecs_have_their_code_and_some_a_remedy() {
+        for (code, meant, transient, says) in [
+            (SNAPSHOTS_CLOSED, Code::CloudCall, true, "open the snapshot service"),
+            ("Forbidden.RAM", Code::Forbidden, true, "Forbidden.RAM"),
+            ("InvalidInstanceId.NotFound", Code::InstanceGone, false, "CreateSnapshot"),
+            ("MissingParameter.DiskId", Code::CloudCall, false, "CreateSnapshot"),
+            ("Throttling.User", Code::CloudCall, true, "CreateSnapshot"),
+        ] {
+            let cause = Fault::from(refused("CreateSnapshot", 403, code)).cause();
+            assert_eq!((cause.code, cause.transient), (meant, transient), "{code}");
+            assert!(cause.text.contains(says) && cause.text.contains(code), "{}", cause.text);
+        }
+    }
+}
