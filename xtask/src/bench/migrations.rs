@@ -10,6 +10,7 @@ use migration::{MigrationId, Outcome, State};
 use openapi::ecs::{CreateSnapshot, DescribeInstances, RunCommand};
 use rig::{Error, Options, Rig, wait_for};
 
+use super::summary;
 use crate::build::{cargo, image_dir, images, root, run as command, tools};
 
 const IMAGE: &str = "centos_8_5_x64_20G_alibase_20220127.vhd";
@@ -57,11 +58,6 @@ pub fn run() -> Result<(), Error> {
     println!("  by a tight loop    {:.3} s ({:.3} to {:.3})", direct.1, direct.0, direct.2);
     println!("  overhead           {:+.3} s, {:+.1} %", ours.1 - direct.1, 100.0 * (ours.1 / direct.1 - 1.0));
     Ok(())
-}
-
-fn summary(times: &mut [f64]) -> (f64, f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[0], times[times.len() / 2], times[times.len() - 1])
 }
 
 async fn by_functions(rig: &mut Rig) -> Result<f64, Error> {
