@@ -57,10 +57,15 @@ async fn a_person_asks_opens_and_follows_a_batch() -> Result<(), Error> {
     assert_eq!(listed["counts"], json!({ "refused": 1, "succeeded": 1 }));
     let path = format!("/migrations/{}", record.id);
     let (_, shown) = ask(rig, "secret", &path, None).await?;
-    assert!(shown["advice"].as_str().is_some_and(|advice| advice.contains("2 days")), "{}", shown["advice"]);
+    assert!(shown["advice"].as_str().is_some_and(|advice| advice.contains("3 days")), "{}", shown["advice"]);
     let (_, history) = ask(rig, "secret", &format!("{path}/history"), None).await?;
     let steps = history["steps"].as_array().ok_or("no steps")?;
     assert_eq!((&steps[0]["actor"], steps.len() as u64), (&json!("ann"), record.steps));
+    let calls = || steps.iter().filter_map(|step| step["calls"].as_array()).flatten();
+    for operation in ["CreateSnapshotGroup", "RunCommand"] {
+        let mut told = calls().filter(|call| call["operation"] == operation);
+        assert!(told.any(|call| call["request_id"].as_str().is_some_and(|id| !id.is_empty())));
+    }
 
     // It is over: there is nothing to cancel, but there is a way back.
     let (status, body) = ask(rig, "secret", &format!("{path}/cancel"), Some(json!({}))).await?;

@@ -114,7 +114,7 @@ async fn snapshots<C: Cloud>(job: &Job<'_, C>, outcome: Outcome) -> Result<(), F
     let first = if job.record.clone.is_some() { 0 } else { job.record.hop };
     let legs: Vec<String> =
         (first..=job.record.hop).map(|hop| job.record.id.name(&format!("{}-", job.record.leg_of(hop)))).collect();
-    let kept = STUCK_RETENTION.max(job.record.policy.retention_days);
+    let kept = STUCK_RETENTION.max(job.record.policy.kept_days());
     for snapshot in release::snapshots(job).await? {
         let ours = MigrationId::in_name(&snapshot.name).as_ref() == Some(&job.record.id);
         if ours && !job.record.touched && legs.iter().any(|leg| snapshot.name.starts_with(leg)) {

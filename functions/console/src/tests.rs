@@ -3,7 +3,7 @@ use std::cell::Cell;
 use fc_runtime::http_trigger::{HttpParts, RequestContext};
 use migration::policy::Probe;
 use migration::{Finding, Outcome, Record, Stage, State};
-use openapi::ecs::{CloudAssistantStatus, Instance, Tag};
+use openapi::ecs::{CloudAssistantStatus, Disk, Instance, Tag};
 use serde_json::json;
 use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, guest_settings, record_in, with_snapshots};
 
@@ -37,7 +37,7 @@ fn world(more: &[(&str, &str)]) -> World {
 }
 
 async fn ask(world: &World, method: &str, path: &str, body: &str, token: &str) -> HttpResponse {
-    let ids = Cell::new(0);
+    let ids = Cell::new(0_u64);
     let console = Console {
         env: world,
         operators: Operators::read(&format!(r#"{{"ann": "{HASH}"}}"#)).unwrap(),
@@ -45,7 +45,9 @@ async fn ask(world: &World, method: &str, path: &str, body: &str, token: &str) -
         invocation: Invocation { request_id: "r-1".into(), deadline: Millis::MAX - 60_000 },
         random: || {
             ids.set(ids.get() + 1);
-            Ok([ids.get(); 10])
+            let mut bytes = [0; 10];
+            bytes[..8].copy_from_slice(&ids.get().to_be_bytes());
+            Ok(bytes)
         },
     };
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -241,6 +243,37 @@ async fn a_batch_is_opened_once_with_what_was_asked_for() {
     let next = first["next"].as_str().unwrap();
     let (_, second) = ann(&world, "GET", &format!("/migrations?limit=1&after={next}"), json!(null)).await;
     assert_ne!(first["migrations"][0]["migrationId"], second["migrations"][0]["migrationId"]);
+}
+
+#[tokio::test]
+async fn a_thousand_are_checked_and_opened_at_once() {
+    let names: Vec<String> = (1..=1000).map(|n| format!("i-{n}")).collect();
+    let more: Vec<(&str, &str)> = names[1..].iter().map(|id| (id.as_str(), "CentOS  7.9 64 bit")).collect();
+    let world = world(&more);
+    for id in &names[1..] {
+        let disk_id = format!("d-{id}");
+        let disk = Disk { disk_id, instance_id: id.clone(), size: 40, ..Disk::default() };
+        world.cloud.made_disks.borrow_mut().push(disk);
+    }
+    let (status, body) = ann(&world, "POST", "/prechecks", json!({ "instances": names })).await;
+    let prechecks = body["prechecks"].as_array().unwrap();
+    assert_eq!((status, prechecks.len()), (200, 1000));
+    assert!(prechecks.iter().all(|precheck| precheck["error"].is_null()), "{}", prechecks[999]);
+    // Instances 10, assistants 20, disks 3, snapshots 1, events 10.
+    assert_eq!(world.cloud.calls(), 44);
+
+    let before = world.cloud.calls();
+    let asked = json!({ "instances": names, "target": "Alibaba Cloud Linux 3" });
+    let (status, body) = ann(&world, "POST", "/migrations", asked.clone()).await;
+    assert_eq!((status, body["opened"].as_array().unwrap().len()), (202, 1000));
+    assert_eq!(world.cloud.calls() - before, 10, "a call for a hundred instances");
+    let requested = world.bus.events().iter().filter(|event| event.kind == "osferry:Stage:Requested").count();
+    assert_eq!(requested, 1000);
+    let batch = body["batch"].as_str().unwrap();
+    let (_, listed) = ann(&world, "GET", &format!("/migrations?batch={batch}"), json!(null)).await;
+    assert_eq!(listed["counts"], json!({ "precheck": 1000 }));
+    let (_, again) = ann(&world, "POST", "/migrations", asked).await;
+    assert_eq!(again["alreadyOpen"].as_array().unwrap().len(), 1000);
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn kept<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<bool, Fa
         None => {
             let request = CreateSnapshot {
                 name,
-                retention_days: Some(job.record.policy.retention_days),
+                retention_days: Some(job.record.policy.kept_days()),
                 tags: vec![Tag::new("osferry:migration", job.record.id.as_str())],
                 client_token: job.token("failed"),
                 disk_id: system.disk_id.clone(),

@@ -92,7 +92,7 @@ async fn create<C: Cloud>(job: &Job<'_, C>, disks: &[&Disk]) -> Result<(), Fault
         let request = CreateSnapshot {
             disk_id: disk.disk_id.clone(),
             name: release::snapshot_name(job.record, &disk.disk_id),
-            retention_days: Some(release::retention_days(job.record)),
+            retention_days: Some(job.record.policy.kept_days()),
             tags: vec![release::owner(job.record)],
             client_token: job.token(&disk.disk_id),
             ..CreateSnapshot::default()

@@ -57,7 +57,7 @@ fn over(record: &Record, outcome: Outcome) -> String {
         Outcome::Succeeded => format!(
             "the snapshots are kept for {} days: until then a rollback is possible, at the price of what was written \
              since",
-            record.policy.retention_days
+            record.policy.kept_days()
         ),
         Outcome::Refused => format!("{now}do what the remedies of the findings say, then retry"),
         Outcome::Failed if record.hop > 0 => {

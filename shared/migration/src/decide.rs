@@ -446,6 +446,7 @@ impl Next {
             actor: self.actor.clone(),
             request_id: String::new(),
             exhibits: Vec::new(),
+            calls: Vec::new(),
         };
         self.record.steps += 1;
         step

@@ -30,6 +30,6 @@ pub use engine::{NoReturn, Shell};
 pub use event::{Decision, Effect, Event, Notice, Wish};
 pub use id::{InvalidId, MigrationId};
 pub use record::{
-    BatchRef, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit,
-    Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, Timing,
+    BatchRef, Call, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence,
+    Exhibit, Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, Timing,
 };

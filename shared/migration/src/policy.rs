@@ -37,7 +37,7 @@ pub struct Policy {
     pub target: Option<Os>,
     /// What must answer after the migration, or the machine goes back.
     pub probes: Vec<Probe>,
-    /// How long the snapshots are kept after the migration, days (ECS: 1 to 65536).
+    /// How long the snapshots are to be kept, days (ECS: 1 to 65536); see [`Policy::kept_days`].
     pub retention_days: u32,
     /// Packages whose removal by the migration is fine.
     pub may_remove: Vec<String>,
@@ -54,6 +54,10 @@ pub struct Policy {
     /// Whether a rollback first keeps the failed system disk as a snapshot, for study.
     pub keep_failed_disk: bool,
 }
+
+/// Shortest retention of snapshots, days. It is longer than all that may still want the way back: the tool, the
+/// verification, a day of observation, the rollback.
+const SHORTEST_RETENTION: u32 = 3;
 
 /// Observation beyond this is monitoring's business, minutes.
 pub const LONGEST_OBSERVATION: u32 = 24 * 60;
@@ -118,6 +122,11 @@ pub struct BadTag {
 }
 
 impl Policy {
+    /// How long snapshots are kept, days from their creation.
+    pub fn kept_days(&self) -> u32 {
+        self.retention_days.max(SHORTEST_RETENTION)
+    }
+
     /// The policy of an instance: `base`, overridden by the instance's own tags. None when the tags do
     /// not ask for a migration.
     pub fn from_tags<'a>(

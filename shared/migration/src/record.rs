@@ -246,6 +246,23 @@ pub struct Step {
     /// What was kept as evidence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exhibits: Vec<Exhibit>,
+    /// What the cloud was made to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
+}
+
+/// A call that changed something in the cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// `ResetDisk`
+    pub operation: String,
+    /// What it was about, `d-…`
+    pub resource: String,
+    /// The name that it gave to what it made, if any.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// The service's own number of the call, by which ActionTrail and the vendor find it.
+    pub request_id: String,
 }
 
 /// A piece of evidence: the end of a log, a report, the console.

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use migration::Code;
 use migration::findings::{
-    AfterFacts, CloudFacts, DiskFacts, Finished, GuestFacts, Media, Preview, Scan, WindowsAfter, WindowsFacts,
-    judge_after, judge_cloud, judge_finished, judge_guest, judge_windows, judge_windows_after,
+    AfterFacts, AutoSnapshots, CloudFacts, DiskFacts, Finished, GuestFacts, Media, Preview, Scan, WindowsAfter,
+    WindowsFacts, judge_after, judge_cloud, judge_finished, judge_guest, judge_windows, judge_windows_after,
 };
 use migration::os::{Family, Os, System};
 use migration::path::{Engine, Grants, Hop, route};
@@ -46,6 +46,8 @@ fn cloud_findings() -> Vec<migration::Finding> {
         locks: some(),
         expires_at: Some(0),
         snapshots_in_progress: some(),
+        snapshots_closed: true,
+        auto_snapshots: vec![AutoSnapshots::default()],
         maintenance: some(),
         disks: vec![disk("local_ssd_pro"), disk("cloud_ssd")],
         cpu: 1,

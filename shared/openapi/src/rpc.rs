@@ -1,6 +1,6 @@
 //! "RPC style" products (ECS, STS, …): POST to `/`, all parameters in the query, JSON back.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Url;
 use serde::de::DeserializeOwned;
@@ -30,6 +30,34 @@ pub struct Product {
     pub version: &'static str,
 }
 
+/// A call that changed something, by the service's own number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// `ResetDisk`
+    pub operation: String,
+    /// What it was about, `d-…`; the region when it was about nothing that has an id.
+    pub resource: String,
+    /// The name that it gave to what it made, if any.
+    pub name: String,
+    /// RequestId of the answer; the operator finds the call by it in ActionTrail, and the vendor in its logs.
+    pub request_id: String,
+}
+
+/// What was done by a client and its clones, for whoever must account for it.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Mutex<Vec<Done>>>);
+
+impl Ledger {
+    /// What was done since it was asked last, in the order of the answers.
+    pub fn take(&self) -> Vec<Done> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note(&self, done: Done) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+    }
+}
+
 /// Client of one product in one region with one access key; cheap to make and to clone.
 #[derive(Clone)]
 pub struct RpcClient {
@@ -41,6 +69,7 @@ pub struct RpcClient {
     scheme: Scheme,
     policy: Policy,
     environment: Arc<dyn Environment>,
+    ledger: Option<Ledger>,
 }
 
 impl RpcClient {
@@ -62,6 +91,7 @@ impl RpcClient {
             scheme: Scheme::default(),
             policy: Policy::default(),
             environment: Arc::new(System),
+            ledger: None,
         })
     }
 
@@ -78,6 +108,16 @@ impl RpcClient {
     /// Takes clock and chance from `environment`.
     pub fn with_environment(self, environment: Arc<dyn Environment>) -> Self {
         Self { environment, ..self }
+    }
+
+    /// Notes in `ledger` what is done: every successful call but those that only read.
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Self { ledger: Some(ledger), ..self }
+    }
+
+    /// The ledger, if there is one.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_ref()
     }
 
     /// Region id.
@@ -106,6 +146,18 @@ impl RpcClient {
             }
         })
         .await?;
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| !only_reads(action)) {
+            ledger.note(Done {
+                operation: action.to_owned(),
+                resource: call.resource.to_owned(),
+                name: params
+                    .iter()
+                    .find(|(name, _)| NAMES.contains(&name.as_str()))
+                    .map(|(_, name)| name.clone())
+                    .unwrap_or_default(),
+                request_id: answer["RequestId"].as_str().unwrap_or_default().to_owned(),
+            });
+        }
         T::deserialize(answer).map_err(|e| call.error(ErrorKind::Decode(e.to_string())))
     }
 
@@ -143,6 +195,13 @@ impl RpcClient {
         let (url, host) = address(&self.endpoint, "/", &all);
         self.http.post(url).header("host", host).timeout(attempt.timeout)
     }
+}
+
+/// Parameters that give a name to what is made.
+const NAMES: [&str; 5] = ["Name", "SnapshotName", "DiskName", "ImageName", "InstanceName"];
+
+fn only_reads(action: &str) -> bool {
+    ["Describe", "List", "Get"].iter().any(|verb| action.starts_with(verb))
 }
 
 /// The parameter that names what the call is about; the region when none does.
@@ -236,6 +295,29 @@ mod tests {
         assert_eq!(nonces.len(), 3);
         let dates: Vec<_> = requests.iter().map(|r| r.header("x-acs-date")).collect();
         assert_ne!(dates[0], dates[2], "the clock went on between the tries");
+    }
+
+    #[tokio::test]
+    async fn what_was_done_is_noted_and_what_was_only_read_or_refused_is_not() {
+        let ok = |id: &str| Reply::new(200, json!({"RequestId": id, "SnapshotId": "s-1"}));
+        let answers = vec![ok("r-1"), ok("r-2"), error(403, "IncorrectDiskStatus"), ok("r-4")];
+        let server = Server::start(answers).await;
+        let environment = Arc::new(FakeEnvironment::default());
+        let ledger = Ledger::default();
+        let client = client(&server.endpoint, &environment).with_ledger(ledger.clone());
+        let named = || vec![("DiskId".into(), "d-1".into()), ("SnapshotName".into(), "n".into())];
+        client.call::<Value>("CreateSnapshot", named(), true).await.unwrap();
+        client.clone().call::<Value>("DescribeDisks", params(), true).await.unwrap();
+        client.call::<Value>("ResetDisk", params(), false).await.unwrap_err();
+        client.call::<Value>("ResetDisk", params(), false).await.unwrap();
+        let done = |operation: &str, name: &str, request_id: &str| Done {
+            operation: operation.into(),
+            resource: "d-1".into(),
+            name: name.into(),
+            request_id: request_id.into(),
+        };
+        assert_eq!(ledger.take(), [done("CreateSnapshot", "n", "r-1"), done("ResetDisk", "", "r-4")]);
+        assert_eq!(ledger.take(), []);
     }
 
     #[tokio::test]

@@ -1,10 +1,11 @@
 //! The port to ECS: what stages need of it, and nothing else.
 
+use migration::Call;
 use openapi::ApiError;
 use openapi::ecs::{
-    Client, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup, DescribeInstances,
-    DescribeSnapshots, Disk, HistoryEvent, Image, Instance, InvocationResult, Paging, RunCommand, RunInstance,
-    Snapshot, SnapshotGroup, StoppedMode, Tag,
+    AutoSnapshotPolicy, Client, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup,
+    DescribeInstances, DescribeSnapshots, Disk, HistoryEvent, Image, Instance, InvocationResult, Paging, RunCommand,
+    RunInstance, Snapshot, SnapshotGroup, StoppedMode, Tag,
 };
 use openapi::error::ErrorKind;
 
@@ -27,6 +28,8 @@ pub trait Cloud {
     async fn confirm_instance(&self, instance_id: &str) -> Result<(), ApiError>;
     /// System disk and data disks.
     async fn disks(&self, instance_id: &str) -> Result<Vec<Disk>, ApiError>;
+    /// One page of all disks of the region, and the token of the next.
+    async fn all_disks(&self, token: Option<String>) -> Result<(Vec<Disk>, Option<String>), ApiError>;
     /// The disks of a zone with exactly this name, attached or not.
     async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError>;
     /// Makes a disk; answers its id. The same ClientToken is the same disk.
@@ -41,6 +44,10 @@ pub trait Cloud {
     async fn protect_auto_snapshots(&self, disk_id: &str, delete_with_disk: bool) -> Result<(), ApiError>;
     /// Every snapshot of the instance's disks.
     async fn snapshots(&self, instance_id: &str) -> Result<Vec<Snapshot>, ApiError>;
+    /// The snapshots that are being taken of disks of the instance, or of all disks of the region.
+    async fn snapshots_in_progress(&self, instance_id: Option<&str>) -> Result<Vec<Snapshot>, ApiError>;
+    /// When automatic snapshots are taken in the region.
+    async fn auto_snapshot_policies(&self) -> Result<Vec<AutoSnapshotPolicy>, ApiError>;
     /// Takes a snapshot; answers its id.
     async fn create_snapshot(&self, request: &CreateSnapshot) -> Result<String, ApiError>;
     /// Takes snapshots of several disks at one moment; answers the group's id. The same ClientToken is the same
@@ -85,10 +92,40 @@ pub trait Cloud {
     async fn assistants(&self, ids: &[String]) -> Result<Vec<CloudAssistantStatus>, ApiError>;
     /// Cloud Assistant on the instance.
     async fn assistant(&self, instance_id: &str) -> Result<Option<CloudAssistantStatus>, ApiError>;
-    /// Maintenance that is pending or under way.
-    async fn maintenance(&self, instance_id: &str) -> Result<Vec<HistoryEvent>, ApiError>;
+    /// Maintenance of these instances that is pending or under way; any number of ids, no ids are no events.
+    async fn maintenance(&self, ids: &[String]) -> Result<Vec<HistoryEvent>, ApiError>;
     /// Puts tags on the instance.
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError>;
+    /// What was done since this was asked last, as far as [`is_told`] says.
+    fn take_calls(&self) -> Vec<Call>;
+}
+
+/// Operations that a history tells: what makes, stops, changes or deletes. Names and tags are told by what bears them.
+const TOLD: &[&str] = &[
+    "AttachDisk",
+    "CreateDisk",
+    "CreateImage",
+    "CreateSnapshot",
+    "CreateSnapshotGroup",
+    "DeleteDisk",
+    "DeleteImage",
+    "DeleteInstance",
+    "DeleteSnapshot",
+    "DetachDisk",
+    "ModifyDiskAttribute",
+    "ResetDisk",
+    "RunInstances",
+    "StartInstance",
+    "StopInstance",
+];
+
+/// Commands that change the guest; all others look.
+const CHANGING: &[&str] = &["finish", "prepare", "reboot", "start", "undo"];
+
+/// Whether the history tells a call of `operation` that gave `name` (`…-migrate-start-1`).
+pub fn is_told(operation: &str, name: &str) -> bool {
+    let command = name.rsplit('-').nth(1);
+    TOLD.contains(&operation) || operation == "RunCommand" && command.is_some_and(|name| CHANGING.contains(&name))
 }
 
 impl Cloud for Client {
@@ -142,6 +179,11 @@ impl Cloud for Client {
         self.describe_disks(instance_id).await
     }
 
+    async fn all_disks(&self, token: Option<String>) -> Result<(Vec<Disk>, Option<String>), ApiError> {
+        let page = self.describe_all_disks(token).await?;
+        Ok((page.items, page.next_token))
+    }
+
     async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError> {
         self.describe_disks_named(zone_id, name).await
     }
@@ -174,6 +216,19 @@ impl Cloud for Client {
     async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>, ApiError> {
         let request = DescribeSnapshots { tags: vec![Tag::new(key, "")], ..DescribeSnapshots::default() };
         self.describe_all_snapshots(request).await
+    }
+
+    async fn snapshots_in_progress(&self, instance_id: Option<&str>) -> Result<Vec<Snapshot>, ApiError> {
+        let request = DescribeSnapshots {
+            instance_id: instance_id.map(str::to_owned),
+            status: Some("progressing".into()),
+            ..DescribeSnapshots::default()
+        };
+        self.describe_all_snapshots(request).await
+    }
+
+    async fn auto_snapshot_policies(&self) -> Result<Vec<AutoSnapshotPolicy>, ApiError> {
+        self.describe_auto_snapshot_policies().await
     }
 
     async fn create_snapshot_group(&self, request: &CreateSnapshotGroup) -> Result<String, ApiError> {
@@ -253,12 +308,23 @@ impl Cloud for Client {
         Ok(self.describe_cloud_assistant_status(&[instance_id.to_owned()]).await?.into_iter().next())
     }
 
-    async fn maintenance(&self, instance_id: &str) -> Result<Vec<HistoryEvent>, ApiError> {
-        self.describe_instance_history_events(instance_id, &["Scheduled", "Executing", "Inquiring"]).await
+    async fn maintenance(&self, ids: &[String]) -> Result<Vec<HistoryEvent>, ApiError> {
+        self.describe_instance_history_events(ids, &["Scheduled", "Executing", "Inquiring"]).await
     }
 
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError> {
         self.tag_resources("instance", &[instance_id.to_owned()], tags).await
+    }
+
+    fn take_calls(&self) -> Vec<Call> {
+        let told = self.take_done().into_iter().filter(|done| is_told(&done.operation, &done.name));
+        told.map(|done| Call {
+            operation: done.operation,
+            resource: done.resource,
+            name: done.name,
+            request_id: done.request_id,
+        })
+        .collect()
     }
 }
 
@@ -267,5 +333,26 @@ fn unless(answer: Result<(), ApiError>, code: &str) -> Result<(), ApiError> {
     match answer {
         Err(error) if error.code() == code => Ok(()),
         answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_is_not_told() {
+        for (operation, name, told) in [
+            ("ResetDisk", "", true),
+            ("CreateSnapshot", "osferry-m-1-0-d-1", true),
+            ("RunCommand", "osferry-m-1-0-migrate-start-1", true),
+            ("RunCommand", "osferry-m-1-0-prepare-identify-2", false),
+            ("RunCommand", "osferry-m-1-0-migrate-watch-12", false),
+            ("RunCommand", "start", false),
+            ("TagResources", "", false),
+            ("DescribeDisks", "", false),
+        ] {
+            assert_eq!(is_told(operation, name), told, "{operation} {name}");
+        }
     }
 }

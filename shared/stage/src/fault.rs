@@ -4,6 +4,9 @@ use guest::OutputError;
 use migration::{Cause, Code};
 use openapi::ApiError;
 
+/// ECS's code for an account that has not opened the snapshot service. Source: ECS API reference, CreateSnapshot.
+pub const SNAPSHOTS_CLOSED: &str = "InvalidAccountStatus.SnapshotServiceUnavailable";
+
 /// Why a stage could not do its work this time.
 #[derive(Debug, thiserror::Error)]
 pub enum Fault {
@@ -43,6 +46,10 @@ impl Fault {
                     "InvalidInstanceId.NotFound" | "InvalidInstance.NotFound" => {
                         Cause::permanent(Code::InstanceGone, text)
                     }
+                    SNAPSHOTS_CLOSED => {
+                        let remedy = "open the snapshot service in the ECS console (or call OpenSnapshotService)";
+                        Cause::transient(Code::CloudCall, format!("{text}; {remedy}: the stage then goes on by itself"))
+                    }
                     code if code.starts_with("Forbidden") || code == "NoPermission" => {
                         Cause::transient(Code::Forbidden, text)
                     }
@@ -52,6 +59,27 @@ impl Fault {
                     _ => Cause::transient(Code::CloudCall, text),
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::refused;
+
+    #[test]
+    fn refusals_of_ecs_have_their_code_and_some_a_remedy() {
+        for (code, meant, transient, says) in [
+            (SNAPSHOTS_CLOSED, Code::CloudCall, true, "open the snapshot service"),
+            ("Forbidden.RAM", Code::Forbidden, true, "Forbidden.RAM"),
+            ("InvalidInstanceId.NotFound", Code::InstanceGone, false, "CreateSnapshot"),
+            ("MissingParameter.DiskId", Code::CloudCall, false, "CreateSnapshot"),
+            ("Throttling.User", Code::CloudCall, true, "CreateSnapshot"),
+        ] {
+            let cause = Fault::from(refused("CreateSnapshot", 403, code)).cause();
+            assert_eq!((cause.code, cause.transient), (meant, transient), "{code}");
+            assert!(cause.text.contains(says) && cause.text.contains(code), "{}", cause.text);
         }
     }
 }

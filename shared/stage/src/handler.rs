@@ -62,7 +62,8 @@ pub fn connect(context: &Context) -> Result<Connected, fc_runtime::Error> {
     let misconfigured = |error: openapi::ApiError| coded(Code::Configuration, &error);
     Ok(Env {
         cloud: openapi::ecs::Client::new(http.clone(), &ecs_endpoint, region, credentials.clone())
-            .map_err(misconfigured)?,
+            .map_err(misconfigured)?
+            .with_ledger(),
         records: tablestore::Client::new(
             http.clone(),
             &settings.ots_endpoint,

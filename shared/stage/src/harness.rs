@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use migration::{
-    Cause, Code, Decision, Effect, Event, MigrationId, Millis, Notice, Outcome, Record, Stage, Wish, decide, exhibit,
+    Call, Cause, Code, Decision, Effect, Event, MigrationId, Millis, Notice, Outcome, Record, Stage, Wish, decide,
+    exhibit,
 };
 use openapi::eventbridge::{CloudEvent, parse_value};
 use openapi::{ApiError, ErrorKind};
@@ -269,6 +270,8 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     };
     let mut job = Job::new(&env.cloud, before, now, &env.guest, &env.options, limit / 2);
     job.past = &past;
+    // Whatever was done before is no work of this stage.
+    drop(env.cloud.take_calls());
     let event = match held_back(env, before).await? {
         Some(event) => event,
         None => match tokio::time::timeout(limit, stage.act(&mut job)).await {
@@ -292,6 +295,7 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     };
     let mut decision = decide(&kept.record, event, now);
     decision.effects.splice(0..0, kept.effects);
+    let decision = account(decision, env.cloud.take_calls(), now);
     tracing::info!(
         migration_id = %before.id, instance_id = before.instance_id, stage = A::STAGE.name(),
         request_id = invocation.request_id, before = ?before.state, after = ?decision.record.state,
@@ -300,6 +304,25 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     let proceed = decision.record.stage() == Some(A::STAGE) && decision.record.look_at.is_some_and(|at| at <= now);
     let poke = commit(env, stored, decision, invocation, false).await?;
     Ok(poke.map(|poke| (poke, proceed)))
+}
+
+/// Writes what the cloud was made to do into the history: into the step that was made of it, or one of its own.
+fn account(mut decision: Decision, calls: Vec<Call>, now: Millis) -> Decision {
+    if calls.is_empty() {
+        return decision;
+    }
+    if !decision.effects.iter().any(|effect| matches!(effect, Effect::Note(_))) {
+        let noted = exhibit(&decision.record, "the cloud was told what to do", Vec::new(), now);
+        decision.effects.extend(noted.effects);
+        decision.record = noted.record;
+    }
+    for effect in decision.effects.iter_mut().rev() {
+        if let Effect::Note(step) = effect {
+            step.calls = calls;
+            break;
+        }
+    }
+    decision
 }
 
 /// What the batch says before anything irreversible is done: it was stopped, or it is not this one's turn yet.

@@ -43,6 +43,7 @@ pub async fn open<C, R: Records, B: Bus>(
         actor: Some(record.opened_by.clone()).filter(|by| !by.is_empty()),
         request_id: request_id.to_owned(),
         exhibits: Vec::new(),
+        calls: Vec::new(),
     };
     record.steps = 1;
     let effects =

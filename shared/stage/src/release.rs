@@ -18,10 +18,6 @@ pub const OWNER_TAG: &str = "osferry:migration";
 /// [`expired_snapshots`] deletes it.
 pub const RETENTION_TAG: &str = "osferry:retention-days";
 
-/// Shortest retention, days. It is longer than all that may still want the way back: the tool, the verification, a
-/// day of observation, the rollback.
-const SHORTEST_RETENTION: u32 = 3;
-
 /// Days of a snapshot's retention are so long, milliseconds.
 const DAY: Millis = 24 * 3600 * 1000;
 
@@ -62,11 +58,6 @@ pub fn group_name(record: &Record) -> String {
 /// Name of a disk's snapshot in the hop under way.
 pub fn snapshot_name(record: &Record, disk_id: &str) -> String {
     record.id.name(&format!("{}-{disk_id}", record.leg()))
-}
-
-/// How long this migration's snapshots are kept, days from their creation.
-pub fn retention_days(record: &Record) -> u32 {
-    record.policy.retention_days.max(SHORTEST_RETENTION)
 }
 
 /// Lets a drill's clone and its image go; true while there still is something.
@@ -189,7 +180,7 @@ pub async fn snapshots<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Snapshot>, Faul
 async fn claim<C: Cloud>(job: &Job<'_, C>, snapshot: &mut Snapshot) -> Result<(), Fault> {
     let name = snapshot_name(job.record, &snapshot.source_disk_id);
     if !is_ours(job.record, &snapshot.tags) {
-        let days = retention_days(job.record).to_string();
+        let days = job.record.policy.kept_days().to_string();
         let tags = [owner(job.record), Tag::new(RETENTION_TAG, days)];
         job.cloud.tag_snapshot(&snapshot.snapshot_id, &tags).await?;
         snapshot.tags.extend(tags);

@@ -1,17 +1,18 @@
-//! What the cloud tells of instances, many at once: one call for 50 or 100 of them where ECS allows it, and for the
-//! rest (disks, snapshots, maintenance: one instance a call) several calls at a time.
+//! What the cloud tells of instances: a few are looked at one by one, many by the lists of their region.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use migration::Millis;
-use migration::findings::{CloudFacts, DiskFacts};
+use migration::findings::{AutoSnapshots, CloudFacts, DiskFacts};
 use migration::os::{Os, System};
 use openapi::ApiError;
-use openapi::ecs::{CloudAssistantStatus, Disk, Instance, can_be_grouped};
+use openapi::ecs::{
+    AutoSnapshotPolicy, CloudAssistantStatus, Disk, DiskKind, HistoryEvent, Instance, Snapshot, can_be_grouped,
+};
 
 use crate::cloud::Cloud;
-use crate::fault::Fault;
+use crate::fault::{Fault, SNAPSHOTS_CLOSED};
 use crate::settings::Options;
 
 /// What is known of an instance.
@@ -26,16 +27,26 @@ pub struct Seen {
 /// An instance, or why nothing can be told of it.
 pub type Survey = BTreeMap<String, Result<Seen, String>>;
 
+/// Up to so many instances are looked at one by one; for more, the lists of their region take fewer calls.
+const FEW: usize = 20;
+
 /// Looks at every instance of `ids`. What concerns all of them (permissions, throttling of the calls for many) is an
 /// error; what concerns one is its own answer.
 pub async fn survey<C: Cloud>(cloud: &C, ids: &[String], options: &Options) -> Result<Survey, Fault> {
     let (instances, assistants) = tokio::try_join!(cloud.instances_by_id(ids), cloud.assistants(ids))?;
     let assistants: BTreeMap<&str, &CloudAssistantStatus> =
         assistants.iter().map(|assistant| (assistant.instance_id.as_str(), assistant)).collect();
+    let listed = if instances.len() > FEW { around_many(cloud, &instances).await? } else { None };
     let look = async |instance: &Instance| {
         let id = instance.instance_id.as_str();
-        let seen = facts(cloud, instance, assistants.get(id).copied(), options).await;
-        let seen = seen.map(|facts| Seen { instance: instance.clone(), facts });
+        let around = match &listed {
+            Some(listed) => Ok(listed.get(id).cloned().unwrap_or_default()),
+            None => around(cloud, id).await,
+        };
+        let seen = around.map(|around| Seen {
+            instance: instance.clone(),
+            facts: told(instance, assistants.get(id).copied(), around, options),
+        });
         (id.to_owned(), seen.map_err(|error| error.to_string()))
     };
     // Lanes side by side, each of them one instance after the other: no more calls at a time than ECS likes.
@@ -58,6 +69,120 @@ pub async fn survey<C: Cloud>(cloud: &C, ids: &[String], options: &Options) -> R
 
 const LANES: usize = 8;
 
+/// What belongs to an instance.
+#[derive(Clone, Debug, Default)]
+struct Around {
+    disks: Vec<Disk>,
+    snapshots_in_progress: Vec<Snapshot>,
+    snapshots_closed: bool,
+    maintenance: Vec<HistoryEvent>,
+    auto_snapshots: Vec<AutoSnapshots>,
+}
+
+/// Of one instance, by itself.
+async fn around<C: Cloud>(cloud: &C, id: &str) -> Result<Around, ApiError> {
+    let ids = [id.to_owned()];
+    let (disks, (snapshots_in_progress, snapshots_closed), maintenance) =
+        tokio::try_join!(cloud.disks(id), in_progress(cloud, Some(id)), cloud.maintenance(&ids))?;
+    let auto_snapshots = auto_snapshots(&disks, &policies(cloud, &disks).await?);
+    Ok(Around { disks, snapshots_in_progress, snapshots_closed, maintenance, auto_snapshots })
+}
+
+/// Of many instances, from the lists of their region; None when it has so many disks that looking at each instance
+/// by itself takes fewer calls.
+async fn around_many<C: Cloud>(
+    cloud: &C,
+    instances: &[Instance],
+) -> Result<Option<BTreeMap<String, Around>>, ApiError> {
+    let ids: Vec<String> = instances.iter().map(|instance| instance.instance_id.clone()).collect();
+    let mut many: BTreeMap<String, Around> = ids.iter().map(|id| (id.clone(), Around::default())).collect();
+    let mut token = None;
+    for page in 0.. {
+        if page > ids.len() / 2 {
+            return Ok(None);
+        }
+        let (disks, next) = cloud.all_disks(token).await?;
+        for disk in disks {
+            if let Some(around) = many.get_mut(&disk.instance_id) {
+                around.disks.push(disk);
+            }
+        }
+        token = next;
+        if token.is_none() {
+            break;
+        }
+    }
+    let owners: BTreeMap<String, String> = many
+        .iter()
+        .flat_map(|(id, around)| around.disks.iter().map(move |disk| (disk.disk_id.clone(), id.clone())))
+        .collect();
+    let ((snapshots, closed), events) = tokio::try_join!(in_progress(cloud, None), cloud.maintenance(&ids))?;
+    for snapshot in snapshots {
+        if let Some(around) = owners.get(&snapshot.source_disk_id).and_then(|id| many.get_mut(id)) {
+            around.snapshots_in_progress.push(snapshot);
+        }
+    }
+    for event in events {
+        if let Some(around) = many.get_mut(&event.instance_id) {
+            around.maintenance.push(event);
+        }
+    }
+    let policies = policies(cloud, many.values().flat_map(|around| &around.disks)).await?;
+    for around in many.values_mut() {
+        around.snapshots_closed = closed;
+        around.auto_snapshots = auto_snapshots(&around.disks, &policies);
+    }
+    Ok(Some(many))
+}
+
+/// The snapshots that are being taken, and whether ECS says that the account has not opened the service.
+async fn in_progress<C: Cloud>(cloud: &C, instance_id: Option<&str>) -> Result<(Vec<Snapshot>, bool), ApiError> {
+    match cloud.snapshots_in_progress(instance_id).await {
+        Err(error) if error.code() == SNAPSHOTS_CLOSED => Ok((Vec::new(), true)),
+        answer => Ok((answer?, false)),
+    }
+}
+
+/// The region's automatic snapshot policies, if one of the disks has one.
+async fn policies<C: Cloud>(
+    cloud: &C,
+    disks: impl IntoIterator<Item = &Disk>,
+) -> Result<Vec<AutoSnapshotPolicy>, ApiError> {
+    if disks.into_iter().all(|disk| disk.auto_snapshot_policy_id.is_empty()) {
+        return Ok(Vec::new());
+    }
+    match cloud.auto_snapshot_policies().await {
+        // That there is one is known without; the finding says what is missing.
+        Err(error) if error.code().starts_with("Forbidden") => Ok(Vec::new()),
+        answer => answer,
+    }
+}
+
+fn auto_snapshots(disks: &[Disk], policies: &[AutoSnapshotPolicy]) -> Vec<AutoSnapshots> {
+    let mut by_policy: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for disk in disks.iter().filter(|disk| !disk.auto_snapshot_policy_id.is_empty()) {
+        by_policy.entry(&disk.auto_snapshot_policy_id).or_default().push(disk.disk_id.clone());
+    }
+    let told = |(id, disks): (&str, Vec<String>)| {
+        let known = policies.iter().find(|policy| policy.auto_snapshot_policy_id == id);
+        match known {
+            // It takes none as long as the account owes money.
+            Some(policy) if policy.status == "Expire" => None,
+            Some(policy) => Some(AutoSnapshots {
+                policy: match policy.auto_snapshot_policy_name.as_str() {
+                    "" => id.to_owned(),
+                    name => format!("{id} ({name})"),
+                },
+                disks,
+                weekdays: policy.repeat_weekdays.clone(),
+                hours: policy.time_points.clone(),
+            }),
+            None => Some(AutoSnapshots { policy: id.to_owned(), disks, ..AutoSnapshots::default() }),
+        }
+    };
+    by_policy.into_iter().filter_map(told).collect()
+}
+
 /// What the cloud tells of one instance that is listed.
 pub async fn facts<C: Cloud>(
     cloud: &C,
@@ -65,10 +190,16 @@ pub async fn facts<C: Cloud>(
     assistant: Option<&CloudAssistantStatus>,
     options: &Options,
 ) -> Result<CloudFacts, ApiError> {
-    let id = &instance.instance_id;
-    let (disks, snapshots, maintenance) =
-        tokio::try_join!(cloud.disks(id), cloud.snapshots(id), cloud.maintenance(id))?;
-    Ok(CloudFacts {
+    Ok(told(instance, assistant, around(cloud, &instance.instance_id).await?, options))
+}
+
+fn told(
+    instance: &Instance,
+    assistant: Option<&CloudAssistantStatus>,
+    around: Around,
+    options: &Options,
+) -> CloudFacts {
+    CloudFacts {
         status: instance.status.clone(),
         network_type: instance.instance_network_type.clone(),
         region: instance.region_id.clone(),
@@ -81,18 +212,17 @@ pub async fn facts<C: Cloud>(
         expires_at: (instance.instance_charge_type == "PrePaid").then(|| millis(&instance.expired_time)).flatten(),
         assistant_installed: assistant.is_some_and(|assistant| !assistant.version.is_empty()),
         heartbeat: assistant.and_then(|assistant| millis(&assistant.last_heartbeat_time)),
-        snapshots_in_progress: snapshots
-            .into_iter()
-            .filter(|snapshot| snapshot.status == "progressing")
-            .map(|snapshot| snapshot.snapshot_id)
-            .collect(),
-        maintenance: maintenance
+        snapshots_in_progress: around.snapshots_in_progress.into_iter().map(|snapshot| snapshot.snapshot_id).collect(),
+        snapshots_closed: around.snapshots_closed,
+        auto_snapshots: around.auto_snapshots,
+        maintenance: around
+            .maintenance
             .into_iter()
             .map(|event| {
                 format!("{} ({}) from {}", event.event_type.name, event.event_cycle_status.name, event.not_before)
             })
             .collect(),
-        disks: disks.into_iter().map(disk_facts).collect(),
+        disks: around.disks.into_iter().map(disk_facts).collect(),
         media: options
             .windows_media
             .iter()
@@ -100,12 +230,13 @@ pub async fn facts<C: Cloud>(
             .collect(),
         snapshot_price: options.snapshot_price.clone(),
         drill_network: options.drill_vswitch.is_some() && options.drill_security_group.is_some(),
-    })
+    }
 }
 
 fn disk_facts(disk: Disk) -> DiskFacts {
     DiskFacts {
         size_gib: disk.size,
+        system: disk.kind == DiskKind::System,
         delete_auto_snapshot: disk.delete_auto_snapshot,
         multi_attach: disk.multi_attach == "Enabled",
         groupable: can_be_grouped(&disk.category),
@@ -170,6 +301,111 @@ mod tests {
             read(windows, "m-1", "Windows Server 2019").as_deref(),
             Some("Windows Server 2019 Standard (Chinese)")
         );
+    }
+
+    /// The fake's own instance and 999 more, each with two disks; every tenth is different.
+    fn crowd() -> (FakeCloud, Vec<String>) {
+        let cloud = FakeCloud::with_essds();
+        let (mut instances, mut disks) = (Vec::new(), Vec::new());
+        for n in 2..=1000 {
+            let id = format!("i-{n}");
+            instances.push(Instance {
+                instance_id: id.clone(),
+                os_name_en: "CentOS  7.9 64 bit".into(),
+                status: if n % 10 == 3 { "Stopped" } else { "Running" }.into(),
+                instance_network_type: "vpc".into(),
+                ..Instance::default()
+            });
+            for kind in [DiskKind::System, DiskKind::Data] {
+                disks.push(Disk {
+                    disk_id: format!("d-{n}-{kind:?}"),
+                    instance_id: id.clone(),
+                    kind,
+                    size: 40,
+                    auto_snapshot_policy_id: if n % 10 == 4 { "sp-1" } else { "" }.into(),
+                    ..Disk::default()
+                });
+            }
+            if n % 10 == 5 {
+                cloud.snapshots.borrow_mut().push(Snapshot {
+                    snapshot_id: format!("s-{n}"),
+                    source_disk_id: format!("d-{n}-Data"),
+                    status: "progressing".into(),
+                    ..Snapshot::default()
+                });
+            }
+            if n % 10 == 6 {
+                cloud.maintenance.borrow_mut().push(HistoryEvent { instance_id: id, ..HistoryEvent::default() });
+            }
+        }
+        // What belongs to nobody that was asked for.
+        disks.push(Disk { disk_id: "d-free".into(), ..Disk::default() });
+        cloud.made_instances.replace(instances);
+        cloud.made_disks.replace(disks);
+        cloud.auto_snapshot_policies.borrow_mut().push(AutoSnapshotPolicy {
+            auto_snapshot_policy_id: "sp-1".into(),
+            auto_snapshot_policy_name: "nightly".into(),
+            time_points: vec![1],
+            repeat_weekdays: vec![1, 7],
+            ..AutoSnapshotPolicy::default()
+        });
+        (cloud, (1..=1000).map(|n| format!("i-{n}")).collect())
+    }
+
+    #[tokio::test]
+    async fn a_thousand_take_few_calls_and_are_seen_as_each_by_itself() {
+        let (cloud, ids) = crowd();
+        let options = Options::default();
+        let many = survey(&cloud, &ids, &options).await.unwrap();
+        // Instances 10, assistants 20, disks 2001 / 500, snapshots 1, events 10, policies 1.
+        assert_eq!(cloud.calls(), 10 + 20 + 5 + 1 + 10 + 1);
+        for ids in ids.chunks(FEW) {
+            for (id, seen) in survey(&cloud, ids, &options).await.unwrap() {
+                assert_eq!(many[&id], seen, "{id}");
+            }
+        }
+        let facts = |id: &str| many[id].as_ref().unwrap().facts.clone();
+        assert_eq!(facts("i-15").snapshots_in_progress, ["s-15"]);
+        assert_eq!(facts("i-16").maintenance.len(), 1);
+        assert_eq!(facts("i-14").auto_snapshots[0].policy, "sp-1 (nightly)");
+        assert_eq!((facts("i-17").disks.len(), facts("i-17").auto_snapshots.len()), (2, 0));
+    }
+
+    #[tokio::test]
+    async fn where_strangers_own_the_disks_each_is_asked_for() {
+        let (cloud, ids) = crowd();
+        let strangers = (0..20_000).map(|n| Disk { disk_id: format!("d-x{n}"), ..Disk::default() });
+        cloud.made_disks.borrow_mut().splice(0..0, strangers);
+        let asked = &ids[..FEW + 1];
+        let seen = survey(&cloud, asked, &Options::default()).await.unwrap();
+        // Instances, assistants, as many pages as half of them, then three calls each, and policies for i-4 and i-14.
+        assert_eq!(cloud.calls() as usize, 1 + 1 + (FEW + 1) / 2 + 1 + 3 * (FEW + 1) + 2);
+        assert_eq!(seen["i-21"].as_ref().unwrap().facts.disks.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_service_that_is_closed_is_a_fact_and_a_hidden_policy_too() {
+        let (cloud, ids) = crowd();
+        let refuse = |operation: &str, code: &str| cloud.refuses.borrow_mut().insert(operation.into(), code.into());
+        refuse("DescribeSnapshots", SNAPSHOTS_CLOSED);
+        refuse("DescribeAutoSnapshotPolicyEx", "Forbidden.RAM");
+        for ids in [&ids[..], &ids[3..4]] {
+            let seen = survey(&cloud, ids, &Options::default()).await.unwrap();
+            let facts = &seen["i-4"].as_ref().unwrap().facts;
+            assert!(facts.snapshots_closed);
+            let unseen = AutoSnapshots {
+                policy: "sp-1".into(),
+                disks: vec!["d-4-System".into(), "d-4-Data".into()],
+                ..AutoSnapshots::default()
+            };
+            assert_eq!(facts.auto_snapshots, [unseen]);
+        }
+        refuse("DescribeSnapshots", "Forbidden.RAM");
+        assert!(survey(&cloud, &ids, &Options::default()).await.is_err());
+        cloud.auto_snapshot_policies.borrow_mut()[0].status = "Expire".into();
+        cloud.refuses.borrow_mut().clear();
+        let seen = survey(&cloud, &ids[3..4], &Options::default()).await.unwrap();
+        assert_eq!(seen["i-4"].as_ref().unwrap().facts.auto_snapshots, [], "it takes none");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use migration::{MigrationId, Outcome, State};
 use openapi::ecs::{CreateSnapshot, DescribeInstances, RunCommand};
 use rig::{Error, Options, Rig, wait_for};
 
+use super::summary;
 use crate::build::{cargo, image_dir, images, root, run as command, tools};
 
 const IMAGE: &str = "centos_8_5_x64_20G_alibase_20220127.vhd";
@@ -59,11 +60,6 @@ pub fn run() -> Result<(), Error> {
     Ok(())
 }
 
-fn summary(times: &mut [f64]) -> (f64, f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[0], times[times.len() / 2], times[times.len() - 1])
-}
-
 async fn by_functions(rig: &mut Rig) -> Result<f64, Error> {
     let id = rig.create_instance("bench-functions", IMAGE, 1).await?;
     rig.tag(&id, &[("osferry", "migrate"), ("osferry:probe", "http 127.0.0.1:8080/health")]).await?;
@@ -93,7 +89,7 @@ async fn by_hand(rig: &Rig, round: usize) -> Result<f64, Error> {
     let ecs = &rig.operator.ecs;
     let request = DescribeInstances { instance_ids: vec![instance_id.clone()], ..DescribeInstances::default() };
     ecs.describe_instances(&request).await?;
-    ecs.describe_instance_history_events(&instance_id, &["Scheduled"]).await?;
+    ecs.describe_instance_history_events(std::slice::from_ref(&instance_id), &["Scheduled"]).await?;
     guest::read_assessment(&in_guest(rig, &instance_id, job.assess()).await?)?;
     let disks = ecs.describe_disks(&instance_id).await?;
     for disk in &disks {

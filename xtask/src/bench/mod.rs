@@ -1,6 +1,7 @@
 //! Measurements: each beside a peer or a floor in interleaved rounds of one run. Ratios are printed, never asserted.
 
 mod migrations;
+mod prechecks;
 
 use rig::Error;
 
@@ -10,11 +11,20 @@ pub enum What {
     /// The overhead per migration: by the functions, and by a tight loop of the same calls.
     #[default]
     Migrations,
+    /// A person's question what the cloud tells of one instance, and of a hundred.
+    Prechecks,
 }
 
 /// Measures and prints.
 pub fn run(what: What) -> Result<(), Error> {
     match what {
         What::Migrations => migrations::run(),
+        What::Prechecks => prechecks::run(),
     }
+}
+
+/// Lowest, median and highest.
+fn summary(times: &mut [f64]) -> (f64, f64, f64) {
+    times.sort_by(f64::total_cmp);
+    (times[0], times[times.len() / 2], times[times.len() - 1])
 }

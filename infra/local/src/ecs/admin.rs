@@ -164,6 +164,7 @@ impl Ecs {
             zone: self.zone(),
             delete_with_instance: true,
             delete_auto_snapshot: true,
+            auto_snapshot_policy_id: None,
             ever_attached: true,
             image_id: None,
             source_snapshot_id: None,

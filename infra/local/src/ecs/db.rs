@@ -26,11 +26,12 @@ pub enum Table {
     History,
     Jobs,
     Outbox,
+    AutoSnapshotPolicies,
 }
 
 impl Table {
     /// Every table with the name of its space, in the order of the enum.
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "ecs_instances",
         "ecs_disks",
         "ecs_snapshots",
@@ -42,6 +43,7 @@ impl Table {
         "ecs_history",
         "ecs_jobs",
         "ecs_outbox",
+        "ecs_auto_snapshot_policies",
     ];
 }
 

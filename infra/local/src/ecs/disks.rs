@@ -45,6 +45,9 @@ impl Ecs {
                 && wanted("Category", &disk.category)
                 && params.get("InstanceId").is_none_or(|id| disk.instance_id.as_deref() == Some(id))
                 && params.get("SnapshotId").is_none_or(|id| disk.source_snapshot_id.as_deref() == Some(id))
+                && params
+                    .get("AutoSnapshotPolicyId")
+                    .is_none_or(|id| disk.auto_snapshot_policy_id.as_deref() == Some(id))
                 && params.get("DiskName").is_none_or(|name| name == disk.disk_name)
                 && params.get("ZoneId").is_none_or(|zone| zone == disk.zone)
                 && has_tags(&disk.tags, &tags)
@@ -79,6 +82,8 @@ impl Ecs {
             "DeleteWithInstance": disk.delete_with_instance,
             "DeleteAutoSnapshot": disk.delete_auto_snapshot,
             "EnableAutoSnapshot": true,
+            "EnableAutomatedSnapshotPolicy": disk.auto_snapshot_policy_id.is_some(),
+            "AutoSnapshotPolicyId": disk.auto_snapshot_policy_id.clone().unwrap_or_default(),
             "ImageId": disk.image_id.clone().unwrap_or_default(),
             "SourceSnapshotId": disk.source_snapshot_id.clone().unwrap_or_default(),
             "SerialNumber": disk.disk_id.trim_start_matches("d-"),
@@ -187,6 +192,7 @@ impl Ecs {
                 zone: zone.to_owned(),
                 delete_with_instance: false,
                 delete_auto_snapshot: true,
+                auto_snapshot_policy_id: None,
                 ever_attached: false,
                 image_id: None,
                 source_snapshot_id: snapshot_id.map(str::to_owned),

@@ -52,6 +52,11 @@ pub fn no_snapshot(id: &str) -> ServiceError {
     error(404, "InvalidSnapshotId.NotFound", format!("The specified SnapshotId {id} does not exist."))
 }
 
+pub fn no_auto_snapshot_policy() -> ServiceError {
+    let message = "The specified AutoSnapshotPolicyId does not exist.";
+    error(404, "InvalidAutoSnapshotPolicyId.NotFound", message)
+}
+
 pub fn dry_run() -> ServiceError {
     error(400, "DryRunOperation", "Request validation has been passed with DryRun flag set.")
 }

@@ -13,6 +13,8 @@ use crate::seams::ServiceError;
 
 /// Of DescribeInstances and DescribeInstanceHistoryEvents.
 const LIMITS: Limits = Limits { least: 10, most: 100, usual: 10 };
+/// Of `ResourceId.N` in DescribeInstanceHistoryEvents.
+const MOST_RESOURCES: usize = 100;
 
 impl Ecs {
     /// DescribeInstances.
@@ -164,8 +166,19 @@ impl Ecs {
             wanted.extend(params.get(one));
             wanted.is_empty() || wanted.contains(&value)
         };
+        // The list comes before the one.
+        let mut instances = params.repeated("ResourceId");
+        if instances.len() > MOST_RESOURCES {
+            return Err(errors::invalid("ResourceId"));
+        }
+        if instances.is_empty() {
+            instances.extend(params.get("InstanceId"));
+        }
+        // Other types of resources are not known here, so nothing happens to them.
+        let of_instances = params.get("ResourceType").is_none_or(|kind| kind == "instance");
         let page = list(&self.db, params, ids.as_deref(), LIMITS, |event: &HistoryEvent| {
-            params.get("InstanceId").is_none_or(|id| id == event.instance_id)
+            of_instances
+                && (instances.is_empty() || instances.contains(&event.instance_id.as_str()))
                 && any("EventType", "InstanceEventType", &event.event_type)
                 && any("EventCycleStatus", "InstanceEventCycleStatus", &event.cycle_status)
         })?;

@@ -21,6 +21,7 @@ mod media;
 mod model;
 mod network;
 mod params;
+mod policies;
 mod power;
 mod queue;
 mod run;
@@ -232,6 +233,10 @@ impl Ecs {
             "DescribeInvocations" => self.describe_invocations(params),
             "DescribeInvocationResults" => self.describe_invocation_results(params),
             "DescribeCloudAssistantStatus" => self.describe_cloud_assistant_status(params),
+            "CreateAutoSnapshotPolicy" => self.create_auto_snapshot_policy(params),
+            "ApplyAutoSnapshotPolicy" => self.apply_auto_snapshot_policy(params),
+            "CancelAutoSnapshotPolicy" => self.cancel_auto_snapshot_policy(params),
+            "DescribeAutoSnapshotPolicyEx" => self.describe_auto_snapshot_policies(params),
             "TagResources" => self.tag_resources(params),
             "UntagResources" => self.untag_resources(params),
             "ListTagResources" => self.list_tag_resources(params),

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
-use local_cloud::ecs::{Ecs, NewInstance};
+use local_cloud::ecs::{Ecs, NewHistoryEvent, NewInstance};
 use openapi::Credentials;
 use openapi::ecs::{
     Client, CreateDisk, CreateImage, CreateSnapshotGroup, DescribeInstances, DescribeSnapshots, DiskKind, RunInstance,
@@ -56,6 +56,46 @@ fn answer(ecs: &Ecs, mut stream: &TcpStream) -> Option<()> {
         body.len()
     )
     .ok()
+}
+
+#[tokio::test]
+async fn many_instances_are_looked_at_by_the_lists_of_their_region() {
+    let world = World::new();
+    let ids: Vec<String> = (0..3).map(|_| world.instance()).collect();
+    let client = serve(Arc::clone(&world.ecs));
+    let page = client.describe_all_disks(None).await.unwrap();
+    assert_eq!((page.items.len(), page.next_token), (3, None));
+    assert!(page.items.iter().all(|disk| ids.contains(&disk.instance_id) && disk.auto_snapshot_policy_id.is_empty()));
+
+    let progressing = DescribeSnapshots { status: Some("progressing".into()), ..DescribeSnapshots::default() };
+    let disk = world.disk(&ids[1], 0);
+    let snapshot = world.snapshot_of(&disk);
+    let found = client.describe_all_snapshots(progressing.clone()).await.unwrap();
+    assert_eq!((found.len(), &found[0].snapshot_id, &found[0].source_disk_id), (1, &snapshot, &disk));
+    world.settle();
+    assert_eq!(client.describe_all_snapshots(progressing).await.unwrap(), []);
+
+    for (id, cycle_status) in [(&ids[0], "Scheduled"), (&ids[2], "Executed")] {
+        let event = NewHistoryEvent {
+            instance_id: id.clone(),
+            event_type: "SystemMaintenance.Reboot".into(),
+            cycle_status: cycle_status.into(),
+            reason: "maintenance".into(),
+            not_before: world.now(),
+        };
+        world.ecs.add_history_event(event).unwrap();
+    }
+    let events = client.describe_instance_history_events(&ids, &["Scheduled", "Executing"]).await.unwrap();
+    assert_eq!((events.len(), &events[0].instance_id), (1, &ids[0]));
+
+    let here = ("regionId", "cn-hangzhou");
+    let nightly = [here, ("timePoints", "[\"1\"]"), ("repeatWeekdays", "[\"7\"]"), ("retentionDays", "3")];
+    let policy = world.ok("CreateAutoSnapshotPolicy", &nightly)["AutoSnapshotPolicyId"].as_str().unwrap().to_owned();
+    let disks = format!("[\"{disk}\"]");
+    world.ok("ApplyAutoSnapshotPolicy", &[here, ("autoSnapshotPolicyId", &policy), ("diskIds", &disks)]);
+    assert_eq!(client.describe_disks(&ids[1]).await.unwrap()[0].auto_snapshot_policy_id, policy);
+    let policies = client.describe_auto_snapshot_policies().await.unwrap();
+    assert_eq!((policies[0].time_points.as_slice(), policies[0].repeat_weekdays.as_slice()), (&[1][..], &[7][..]));
 }
 
 #[tokio::test]

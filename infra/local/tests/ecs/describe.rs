@@ -242,10 +242,61 @@ fn announced_events_are_history() {
     assert_eq!(events[0]["EventCycleStatus"]["Name"], "Scheduled");
     assert_eq!(events[0]["NotBefore"], "2023-11-14T23:13:20Z");
     assert_eq!(world.ok("DescribeInstanceHistoryEvents", &[])["TotalCount"], 2);
+    let of = |params: &[(&str, &str)]| world.ok("DescribeInstanceHistoryEvents", params)["TotalCount"].clone();
+    assert_eq!(of(&[("ResourceId.1", "i-x"), ("ResourceId.2", &id), ("ResourceType", "instance")]), 2);
+    assert_eq!(of(&[("ResourceId.1", "i-x"), ("InstanceId", &id)]), 0, "the list comes before the one");
+    assert_eq!(of(&[("ResourceType", "ddh")]), 0);
+    let names: Vec<String> = (1..=101).map(|n| format!("ResourceId.{n}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), id.as_str())).collect();
+    assert_eq!(of(&many[..100]), 2);
+    assert_eq!(world.refused("DescribeInstanceHistoryEvents", &many), refusal(400, "InvalidParameter.ResourceId"));
     assert_eq!(
         world.ok("DescribeInstanceHistoryEvents", &[("InstanceEventType.1", "SystemFailure.Reboot")])["TotalCount"],
         0
     );
+}
+
+#[test]
+fn automatic_snapshot_policies_are_made_applied_and_taken_off() {
+    let world = World::new();
+    let disk = world.disk(&world.instance(), 0);
+    let disks = format!("[\"{disk}\"]");
+    let here = ("regionId", "cn-hangzhou");
+    let nightly = [
+        here,
+        ("autoSnapshotPolicyName", "nightly"),
+        ("timePoints", "[\"1\", \"22\"]"),
+        ("repeatWeekdays", "[\"1\",\"7\"]"),
+        ("retentionDays", "-1"),
+    ];
+    let policy = text(&world.ok("CreateAutoSnapshotPolicy", &nightly)["AutoSnapshotPolicyId"]);
+    let apply = [here, ("autoSnapshotPolicyId", &policy), ("diskIds", &disks)];
+    world.ok("ApplyAutoSnapshotPolicy", &apply);
+    let known = world.ok("DescribeAutoSnapshotPolicyEx", &[])["AutoSnapshotPolicies"]["AutoSnapshotPolicy"].clone();
+    assert_eq!((&known[0]["AutoSnapshotPolicyId"], &known[0]["DiskNums"]), (&json!(policy), &json!(1)));
+    assert_eq!((&known[0]["TimePoints"], &known[0]["Status"]), (&json!("[\"1\", \"22\"]"), &json!("Normal")));
+    let of = |disk: &Value| (disk["AutoSnapshotPolicyId"].clone(), disk["EnableAutomatedSnapshotPolicy"].clone());
+    let seen = world.ok("DescribeDisks", &[("AutoSnapshotPolicyId", &policy)])["Disks"]["Disk"].clone();
+    assert_eq!((seen.as_array().unwrap().len(), of(&seen[0])), (1, (json!(policy), json!(true))));
+    world.ok("CancelAutoSnapshotPolicy", &[here, ("diskIds", &disks)]);
+    assert_eq!(of(&world.ok("DescribeDisks", &[])["Disks"]["Disk"][0]), (json!(""), json!(false)));
+
+    let wrong = |at: usize, value| {
+        let mut params = nightly;
+        params[at].1 = value;
+        world.refused("CreateAutoSnapshotPolicy", &params)
+    };
+    assert_eq!(wrong(0, "mars-1"), refusal(404, "InvalidRegionId.NotFound"));
+    assert_eq!(wrong(2, "[\"24\"]"), refusal(400, "InvalidParameter.timePoints"));
+    assert_eq!(wrong(3, "[\"0\"]"), refusal(400, "InvalidParameter.repeatWeekdays"));
+    assert_eq!(wrong(4, "0"), refusal(400, "InvalidParameter.retentionDays"));
+    let unknown = [here, ("autoSnapshotPolicyId", "sp-x"), ("diskIds", &disks)];
+    assert_eq!(
+        world.refused("ApplyAutoSnapshotPolicy", &unknown),
+        refusal(404, "InvalidAutoSnapshotPolicyId.NotFound")
+    );
+    let no_disk = [here, ("autoSnapshotPolicyId", &policy), ("diskIds", "[\"d-x\"]")];
+    assert_eq!(world.refused("ApplyAutoSnapshotPolicy", &no_disk), refusal(404, "InvalidDiskId.NotFound"));
 }
 
 #[test]
@@ -276,6 +327,7 @@ fn every_call_names_this_region_and_a_known_action() {
         "DescribeInstances",
         "DescribeInstanceStatus",
         "DescribeInstanceHistoryEvents",
+        "DescribeAutoSnapshotPolicyEx",
         "DescribeDisks",
         "DescribeSnapshots",
         "DescribeInvocations",

@@ -11,7 +11,7 @@ use crate::check::Finding;
 
 pub use after::{AfterFacts, Finished, Observation, judge_after, judge_finished, judge_observation};
 pub use boot::{BootFacts, BootOutcome, Booted, judge_boot, os_told};
-pub use cloud::{CloudFacts, DiskFacts, judge_cloud, media_version};
+pub use cloud::{AutoSnapshots, CloudFacts, DiskFacts, judge_cloud, media_version};
 pub use guest::{GuestFacts, Preview, judge_guest, system_facts};
 pub use windows::{
     Media, MediaImage, Scan, WindowsAfter, WindowsFacts, image_index, judge_windows, judge_windows_after,

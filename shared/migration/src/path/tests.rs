@@ -18,7 +18,7 @@ fn way(from: &str, to: Option<&str>, grants: &Grants) -> Result<String, NoRoute>
     Ok(hops.iter().map(|hop| format!("{}>{}", hop.engine.name(), hop.to)).collect::<Vec<_>>().join(" "))
 }
 
-/// From, to, the way. One line for each row of the matrix, then chains.
+/// From, to, the way. One line for each row of the matrix on each of its architectures, then chains.
 #[rustfmt::skip]
 const WAYS: &[(&str, &str, &str)] = &[
     ("CentOS 7.9", "Alibaba Cloud Linux 3", "leapp>Alibaba Cloud Linux 3"),
@@ -53,6 +53,12 @@ const WAYS: &[(&str, &str, &str)] = &[
     ("CentOS 7.9 ARM版", "Alibaba Cloud Linux 3", "leapp>Alibaba Cloud Linux 3"),
     ("CentOS 8.5 ARM版", "Anolis OS 8", "centos2anolis>Anolis OS 8"),
     ("CentOS 8.5 ARM版", "Alibaba Cloud Linux 3", "distro-sync>Alibaba Cloud Linux 3"),
+    ("CentOS 8.4 ARM版", "AlmaLinux 8", "almalinux-deploy>AlmaLinux 8"),
+    ("CentOS 8.5 ARM版", "Rocky Linux 8", "migrate2rocky>Rocky Linux 8"),
+    ("AlmaLinux 8.10 ARM版", "AlmaLinux 9", "leapp>AlmaLinux 9"),
+    ("AlmaLinux 9.6 ARM版", "AlmaLinux 10", "leapp>AlmaLinux 10"),
+    ("Debian 11.11 ARM版", "Debian 12", "apt-full-upgrade>Debian 12"),
+    ("Debian 12.5 ARM版", "Debian 13", "apt-full-upgrade>Debian 13"),
     // A minor version that is not known is the guest's business; so is an edition.
     ("CentOS 7", "AlmaLinux 8", "leapp>AlmaLinux 8"),
     ("Windows Server 2019", "Windows Server 2022", "windows-setup>Windows Server 2022"),
@@ -61,12 +67,17 @@ const WAYS: &[(&str, &str, &str)] = &[
     ("CentOS 8.5", "AlmaLinux 10", "almalinux-deploy>AlmaLinux 8 leapp>AlmaLinux 9 leapp>AlmaLinux 10"),
     ("CentOS 7.9", "Red Hat 9", "convert2rhel>Red Hat Enterprise Linux 7 leapp>Red Hat Enterprise Linux 8 leapp>Red Hat Enterprise Linux 9"),
     ("Debian 11.11", "Debian 13", "apt-full-upgrade>Debian 12 apt-full-upgrade>Debian 13"),
+    ("CentOS 8.5 ARM版", "AlmaLinux 10", "almalinux-deploy>AlmaLinux 8 leapp>AlmaLinux 9 leapp>AlmaLinux 10"),
+    ("Debian 11.11 ARM版", "Debian 13", "apt-full-upgrade>Debian 12 apt-full-upgrade>Debian 13"),
     ("Windows Server 2008 R2 Standard", "Windows Server 2016", "windows-setup>Windows Server 2012 R2 windows-setup>Windows Server 2016"),
     ("Windows Server 2008 R2 Standard", "Windows Server 2019", "windows-setup>Windows Server 2012 R2 windows-setup>Windows Server 2019"),
     ("Windows Server 2012 R2 Standard", "Windows Server 2022", "windows-setup>Windows Server 2019 windows-setup>Windows Server 2022"),
+    ("Windows Server 2008 R2 Standard", "Windows Server 2022", "windows-setup>Windows Server 2012 R2 windows-setup>Windows Server 2019 windows-setup>Windows Server 2022"),
+    ("Red Hat 7.9", "Red Hat 9", "leapp>Red Hat Enterprise Linux 8 leapp>Red Hat Enterprise Linux 9"),
 ];
 
-/// From, to, part of the reason.
+/// From, to, part of the reason. One line for each row of the matrix on each architecture it is not offered on, one for
+/// each minor version and edition it asks for, one for each refusal.
 #[rustfmt::skip]
 const NO_WAYS: &[(&str, &str, &str)] = &[
     ("Windows Server 2012 R2 Datacenter", "Windows Server 2025", "end at 2022"),
@@ -89,8 +100,21 @@ const NO_WAYS: &[(&str, &str, &str)] = &[
     ("Red Hat 7.6", "Red Hat 8", "begins at Red Hat Enterprise Linux 7.9"),
     ("AlmaLinux 8.5", "AlmaLinux 9", "begins at AlmaLinux 8.10"),
     ("CentOS 7.9 ARM版", "Alibaba Cloud Linux 2", "x86_64 only"),
+    ("CentOS 7.9 ARM版", "AlmaLinux 8", "x86_64 only"),
     ("CentOS 7.9 ARM版", "Red Hat 7", "x86_64 only"),
+    ("CentOS 8.5 ARM版", "Red Hat 8", "x86_64 only"),
+    ("Red Hat 7.9 ARM版", "Red Hat 8", "x86_64 only"),
+    ("Red Hat 7.9 ARM版", "Alibaba Cloud Linux 3", "x86_64 only"),
+    ("Red Hat 8.6 ARM版", "Red Hat 9", "x86_64 only"),
+    ("Red Hat 8.6 ARM版", "Alibaba Cloud Linux 3", "x86_64 only"),
     ("Alibaba Cloud Linux 2.1903 ARM版", "Alibaba Cloud Linux 3", "x86_64 only"),
+    // ECS has no Windows on ARM; should it come, these paths are not for it.
+    ("Windows Server 2008 R2 Standard ARM版", "Windows Server 2012 R2", "x86_64 only"),
+    ("Windows Server 2012 R2 Standard ARM版", "Windows Server 2019", "x86_64 only"),
+    ("Windows Server 2012 R2 Standard ARM版", "Windows Server 2016", "x86_64 only"),
+    ("Windows Server 2016 Standard ARM版", "Windows Server 2022", "x86_64 only"),
+    ("Windows Server 2016 Standard ARM版", "Windows Server 2019", "x86_64 only"),
+    ("Windows Server 2019 Datacenter ARM版", "Windows Server 2022", "x86_64 only"),
     ("CentOS 7.9", "Rocky Linux 8", "AlmaLinux 8 instead"),
     ("CentOS 7.9", "CentOS 8", "at its end as well"),
     ("CentOS 8.5", "Alibaba Cloud Linux 2", "downgrade"),
@@ -110,6 +134,27 @@ const NO_WAYS: &[(&str, &str, &str)] = &[
     ("Anolis OS 8.8", "Anolis OS 23", "not from it"),
     ("Debian 10.13", "Debian 12", "by hand until 11"),
     ("Debian 13.1", "Debian 12", "no way back"),
+    ("Red Hat 7.8", "Alibaba Cloud Linux 3", "begins at Red Hat Enterprise Linux 7.9"),
+    ("AlmaLinux 9.5", "AlmaLinux 10", "begins at AlmaLinux 9.6"),
+    ("Windows Server 2016 Datacenter", "Windows Server 2025", "end at 2022"),
+    ("Windows Server 2019 Datacenter", "Windows Server 2025", "end at 2022"),
+    ("Windows Server 2025", "Windows Server 2028", "newest"),
+    ("Windows Server 2003", "Windows Server 2016", "new instance"),
+    ("Red Hat 6.10", "Red Hat 7", "ReplaceSystemDisk"),
+    ("CentOS 7.9", "Rocky Linux 9", "AlmaLinux 9 instead"),
+    ("CentOS 8.5", "Anolis OS 7", "downgrade"),
+    ("CentOS 8.5", "Rocky Linux 9", "nothing upgrades Rocky Linux 8"),
+    ("CentOS Stream 9", "AlmaLinux 10", "2027-05"),
+    ("CentOS Stream 10", "AlmaLinux 11", "2030-05"),
+    ("Red Hat 9.4", "Red Hat 10", "end at Red Hat Enterprise Linux 9"),
+    ("Alibaba Cloud Linux 4", "Alibaba Cloud Linux 5", "newest"),
+    ("Anolis OS 7.9", "Anolis OS 8", "not from it"),
+    ("Anolis OS 23", "Anolis OS 24", "not from it"),
+    ("AlmaLinux 10.0", "AlmaLinux 11", "newest"),
+    ("Rocky Linux 9.4", "Rocky Linux 10", "Rocky Linux 9 anew"),
+    ("Debian 8.11", "Debian 11", "by hand until 11"),
+    ("Debian 9.13", "Debian 11", "by hand until 11"),
+    ("Debian 13.1", "Debian 14", "newest"),
 ];
 
 #[test]
@@ -117,15 +162,53 @@ fn every_way_is_the_shortest_one() {
     for (from, to, meant) in WAYS {
         assert_eq!(way(from, Some(to), &OPEN).as_deref(), Ok(*meant), "{from} to {to}");
     }
-    let taken = |row: &matrix::Row| {
-        WAYS.iter().any(|(from, to, way)| {
-            system(from).os.same_release(&row.from)
-                && os(to).same_release(&row.to)
-                && way.starts_with(row.engine.name())
-        })
-    };
+}
+
+/// Whether a line from `from` to `to` speaks of `row` on `arch`.
+fn speaks_of(row: &matrix::Row, arch: Arch, from: &str, to: &str) -> bool {
+    let from = system(from);
+    from.os.same_release(&row.from) && from.arch == arch && os(to).same_release(&row.to)
+}
+
+#[test]
+fn every_row_has_its_line_on_every_architecture() {
     for row in matrix::ROWS {
-        assert!(taken(row), "no line for {} to {} ({})", row.from, row.to, row.source);
+        for arch in [Arch::X86_64, Arch::Arm64] {
+            let taken = WAYS.iter().any(|(from, to, way)| {
+                speaks_of(row, arch, from, to) && *way == format!("{}>{}", row.engine.name(), row.to)
+            });
+            let refused = NO_WAYS.iter().any(|(from, to, why)| speaks_of(row, arch, from, to) && why.contains("only"));
+            let offered = row.archs.contains(&arch);
+            let name = format!("{} to {} on {} ({})", row.from, row.to, arch.name(), row.source);
+            assert_eq!((taken, refused), (offered, !offered), "{name}: a way, a refusal");
+        }
+        let refused = |why: &str| {
+            NO_WAYS.iter().any(|(from, to, text)| speaks_of(row, Arch::X86_64, from, to) && text.contains(why))
+        };
+        let name = format!("{} to {}", row.from, row.to);
+        assert!(row.min_minor.is_none() || refused("begins at"), "{name}: no line for an older minor version");
+        let other = [Edition::Standard, Edition::Datacenter].iter().any(|edition| !row.editions.contains(edition));
+        assert!(row.editions.is_empty() || !other || refused(", this is "), "{name}: no line for another edition");
+    }
+}
+
+#[test]
+fn every_refusal_has_its_line() {
+    for refusal in refused::REFUSED {
+        let told = |(from, to, why): &(&str, &str, &str)| {
+            let to = os(to);
+            system(from).os.same_release(&refusal.from)
+                && refusal.to.as_ref().is_none_or(|refused| refused.same_release(&to))
+                && refusal.why.contains(why)
+        };
+        // What is refused in one hop may be reached in several.
+        let chained = |(from, to, way): &(&str, &str, &str)| {
+            system(from).os.same_release(&refusal.from)
+                && refusal.to.as_ref().is_some_and(|refused| os(to).same_release(refused))
+                && way.matches('>').count() > 1
+        };
+        let line = NO_WAYS.iter().any(told) || WAYS.iter().any(chained);
+        assert!(line, "no line for the refusal of {} to {:?}", refusal.from, refusal.to);
     }
 }
 

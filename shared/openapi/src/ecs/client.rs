@@ -7,10 +7,12 @@ use super::model::*;
 use super::request::*;
 use crate::credentials::Credentials;
 use crate::error::ApiError;
-use crate::rpc::RpcClient;
+use crate::rpc::{Done, Ledger, RpcClient};
 
 /// Entries per page where everything is wanted; the most that DescribeInstances allows.
 const LARGEST_PAGE: u32 = 100;
+/// The most that DescribeDisks allows.
+const LARGEST_DISK_PAGE: u32 = 500;
 /// The most that Cloud Assistant's lists allow.
 const LARGEST_ASSISTANT_PAGE: u32 = 50;
 
@@ -32,6 +34,16 @@ impl Client {
         credentials: Credentials,
     ) -> Result<Self, ApiError> {
         RpcClient::new(http, PRODUCT, endpoint, region, credentials).map(Self::from)
+    }
+
+    /// Notes what it does from now on, see [`Client::take_done`].
+    pub fn with_ledger(self) -> Self {
+        Self { rpc: self.rpc.with_ledger(Ledger::default()) }
+    }
+
+    /// What it and its clones did since this was asked last; nothing without a ledger.
+    pub fn take_done(&self) -> Vec<Done> {
+        self.rpc.ledger().map(Ledger::take).unwrap_or_default()
     }
 
     /// One page of the instances. Who may not see any gets an empty page, not an error.
@@ -80,6 +92,14 @@ impl Client {
             Params::in_region(self.rpc.region()).set("InstanceId", instance_id).set("MaxResults", LARGEST_PAGE);
         let answer: Disks = self.read("DescribeDisks", params.into_vec()).await?;
         Ok(answer.items)
+    }
+
+    /// One page of all disks of the region, five hundred at most.
+    pub async fn describe_all_disks(&self, next_token: Option<String>) -> Result<Page<Disk>, ApiError> {
+        let paging = Paging { next_token, max_results: Some(LARGEST_DISK_PAGE) };
+        let params = self.in_region().page(&paging);
+        let answer: Disks = self.read("DescribeDisks", params.into_vec()).await?;
+        Ok(answer.into())
     }
 
     /// Takes a snapshot; answers its id while it is still progressing. Sent again when it carries a
@@ -202,17 +222,37 @@ impl Client {
         Ok(all)
     }
 
-    /// System events of an instance in one of `statuses` (`Scheduled`, `Executing`, …), at most 100.
+    /// System events of these instances in one of `statuses` (`Scheduled`, `Executing`, …); any number of instances,
+    /// asked in hundreds.
     pub async fn describe_instance_history_events(
         &self,
-        instance_id: &str,
+        instance_ids: &[String],
         statuses: &[&str],
     ) -> Result<Vec<HistoryEvent>, ApiError> {
-        let params = Params::in_region(self.rpc.region())
-            .set("InstanceId", instance_id)
-            .list("InstanceEventCycleStatus", statuses)
-            .set("MaxResults", LARGEST_PAGE);
-        let answer: HistoryEvents = self.read("DescribeInstanceHistoryEvents", params.into_vec()).await?;
+        let mut all = Vec::new();
+        for ids in instance_ids.chunks(LARGEST_PAGE as usize) {
+            let mut paging = Paging { next_token: None, max_results: Some(LARGEST_PAGE) };
+            loop {
+                let params = Params::in_region(self.rpc.region())
+                    .set("ResourceType", "instance")
+                    .list("ResourceId", ids)
+                    .list("InstanceEventCycleStatus", statuses)
+                    .page(&paging);
+                let answer: HistoryEvents = self.read("DescribeInstanceHistoryEvents", params.into_vec()).await?;
+                all.extend(answer.items);
+                paging.next_token = answer.next_token;
+                if paging.next_token.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The automatic snapshot policies of the region. An account has at most a hundred there, which is one page.
+    pub async fn describe_auto_snapshot_policies(&self) -> Result<Vec<AutoSnapshotPolicy>, ApiError> {
+        let params = Params::in_region(self.rpc.region()).set("PageNumber", 1).set("PageSize", LARGEST_PAGE);
+        let answer: AutoSnapshotPolicies = self.read("DescribeAutoSnapshotPolicyEx", params.into_vec()).await?;
         Ok(answer.items)
     }
 

@@ -155,6 +155,8 @@ pub struct Disk {
     pub performance_level: String,
     /// Whether its automatic snapshots go with it.
     pub delete_auto_snapshot: bool,
+    /// Policy by which automatic snapshots of it are taken, `sp-…`; empty when by none.
+    pub auto_snapshot_policy_id: String,
     /// Whether it goes with the instance.
     pub delete_with_instance: bool,
     /// Whether it is encrypted.
@@ -359,6 +361,24 @@ pub struct HistoryEvent {
     pub reason: String,
 }
 
+/// When automatic snapshots are taken (DescribeAutoSnapshotPolicyEx).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AutoSnapshotPolicy {
+    /// `sp-…`
+    pub auto_snapshot_policy_id: String,
+    /// Name for people.
+    pub auto_snapshot_policy_name: String,
+    /// `Normal`; `Expire` when the account owes money and nothing is taken.
+    pub status: String,
+    /// Hours of the day in UTC+8, 0 to 23, on the hour; a JSON list in a string on the wire.
+    #[serde(with = "wire::numbers_in_string")]
+    pub time_points: Vec<u8>,
+    /// Days of the week, 1 (Monday) to 7; a JSON list in a string on the wire.
+    #[serde(with = "wire::numbers_in_string")]
+    pub repeat_weekdays: Vec<u8>,
+}
+
 /// A tag and the resource it is on (ListTagResources).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -410,6 +430,8 @@ list_answers! {
     CloudAssistantStatuses { "InstanceCloudAssistantStatusSet", "wire::assistant_statuses" } of CloudAssistantStatus;
     /// Answer of DescribeInstanceHistoryEvents.
     HistoryEvents { "InstanceSystemEventSet", "wire::system_events" } of HistoryEvent;
+    /// Answer of DescribeAutoSnapshotPolicyEx, which knows pages by number only.
+    AutoSnapshotPolicies { "AutoSnapshotPolicies", "wire::auto_snapshot_policies" } of AutoSnapshotPolicy;
     /// Answer of ListTagResources.
     TagResources { "TagResources", "wire::tag_resources" } of TagResource;
 }

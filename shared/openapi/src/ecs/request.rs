@@ -139,6 +139,8 @@ pub struct DescribeSnapshots {
     pub instance_id: Option<String>,
     /// With this name.
     pub name: Option<String>,
+    /// `progressing`, `accomplished`, `failed`.
+    pub status: Option<String>,
     /// At most 20.
     pub tags: Vec<Tag>,
     /// Page.
@@ -152,6 +154,7 @@ impl DescribeSnapshots {
             .opt("DiskId", self.disk_id.as_ref())
             .opt("InstanceId", self.instance_id.as_ref())
             .opt("SnapshotName", self.name.as_ref())
+            .opt("Status", self.status.as_ref())
             .tags(&self.tags)
             .page(&self.paging)
             .into_vec()

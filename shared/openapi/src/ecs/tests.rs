@@ -92,16 +92,23 @@ async fn all_instances_are_every_page_and_every_hundred_ids() {
 
 #[tokio::test]
 async fn disks() {
-    let (server, client) = serve(vec![json!({"Disks": {"Disk": [
+    let (server, client) = serve(vec![
+        json!({"Disks": {"Disk": [
         {"DiskId": "d-1", "Type": "system", "Status": "In_use", "Device": "/dev/xvda", "Size": 40,
-         "Category": "cloud_essd", "DeleteAutoSnapshot": true, "InstanceId": "i-1"},
-        {"DiskId": "d-2", "Type": "data", "Device": "/dev/xvdb", "Size": 100}]}})])
+         "Category": "cloud_essd", "DeleteAutoSnapshot": true, "InstanceId": "i-1", "AutoSnapshotPolicyId": "sp-1"},
+        {"DiskId": "d-2", "Type": "data", "Device": "/dev/xvdb", "Size": 100}]}}),
+        json!({"Disks": {"Disk": []}, "NextToken": "t2"}),
+    ])
     .await;
     let disks = client.describe_disks("i-1").await.unwrap();
     assert_eq!(disks.iter().map(|d| d.kind).collect::<Vec<_>>(), [DiskKind::System, DiskKind::Data]);
     assert!(disks[0].delete_auto_snapshot);
     there_and_back(&disks[0]);
+    assert_eq!(disks[0].auto_snapshot_policy_id, "sp-1");
+    let page = client.describe_all_disks(Some("t1".into())).await.unwrap();
+    assert_eq!(page, Page { items: vec![], next_token: Some("t2".into()) });
     assert_eq!(sent(&server.requests()[0]), "DescribeDisks InstanceId=i-1 MaxResults=100 RegionId=cn-hangzhou");
+    assert_eq!(sent(&server.requests()[1]), "DescribeDisks MaxResults=500 NextToken=t1 RegionId=cn-hangzhou");
 }
 
 #[tokio::test]
@@ -220,19 +227,48 @@ async fn the_agent_and_the_events_of_an_instance() {
         json!({"InstanceSystemEventSet": {"InstanceSystemEventType": [{"EventId": "e-1",
             "EventType": {"Code": 1, "Name": "SystemMaintenance.Reboot"},
             "EventCycleStatus": {"Code": 24, "Name": "Scheduled"}, "InstanceId": "i-1",
-            "NotBefore": "2017-12-06T00:00:00Z"}]}}),
+            "NotBefore": "2017-12-06T00:00:00Z"}]}, "NextToken": "more"}),
+        json!({"InstanceSystemEventSet": {"InstanceSystemEventType": []}}),
+        json!({"InstanceSystemEventSet": {"InstanceSystemEventType": []}}),
     ])
     .await;
     let statuses = client.describe_cloud_assistant_status(&["i-1".to_owned(), "i-2".to_owned()]).await.unwrap();
     assert_eq!(statuses.iter().map(|s| s.running).collect::<Vec<_>>(), [true, false]);
     there_and_back(&statuses[0]);
-    let events = client.describe_instance_history_events("i-1", &["Scheduled", "Executing"]).await.unwrap();
+    let many: Vec<String> = (1..=101).map(|n| format!("i-{n}")).collect();
+    let events = client.describe_instance_history_events(&many, &["Scheduled", "Executing"]).await.unwrap();
+    assert_eq!(events.len(), 1);
     assert_eq!(events[0].event_type.name, "SystemMaintenance.Reboot");
     there_and_back(&events[0]);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 4, "a hundred ids a call, every page");
+    assert!(sent(&requests[1]).contains(" ResourceId.100=i-100 ") && !sent(&requests[1]).contains("NextToken"));
+    assert!(sent(&requests[2]).contains(" NextToken=more "));
     assert_eq!(
-        sent(&server.requests()[1]),
+        sent(&requests[3]),
         "DescribeInstanceHistoryEvents InstanceEventCycleStatus.1=Scheduled InstanceEventCycleStatus.2=Executing \
-         InstanceId=i-1 MaxResults=100 RegionId=cn-hangzhou"
+         MaxResults=100 RegionId=cn-hangzhou ResourceId.1=i-101 ResourceType=instance"
+    );
+}
+
+#[tokio::test]
+async fn automatic_snapshot_policies() {
+    let (server, client) = serve(vec![json!({"AutoSnapshotPolicies": {"AutoSnapshotPolicy": [
+        {"AutoSnapshotPolicyId": "sp-1", "AutoSnapshotPolicyName": "nightly", "Status": "Normal", "RetentionDays": 7,
+         "TimePoints": "[\"1\", \"22\"]", "RepeatWeekdays": "[1,7]", "DiskNums": 2},
+        {"AutoSnapshotPolicyId": "sp-2", "TimePoints": "no list", "RepeatWeekdays": null}]},
+        "PageNumber": 1, "PageSize": 100, "TotalCount": 2})])
+    .await;
+    let policies = client.describe_auto_snapshot_policies().await.unwrap();
+    assert_eq!(
+        (policies[0].time_points.as_slice(), policies[0].repeat_weekdays.as_slice()),
+        (&[1, 22][..], &[1, 7][..])
+    );
+    assert_eq!((policies[1].time_points.len(), policies[1].repeat_weekdays.len()), (0, 0));
+    there_and_back(&policies[0]);
+    assert_eq!(
+        sent(&server.requests()[0]),
+        "DescribeAutoSnapshotPolicyEx PageNumber=1 PageSize=100 RegionId=cn-hangzhou"
     );
 }
 

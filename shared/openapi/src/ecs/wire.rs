@@ -48,8 +48,30 @@ wrapped_list! {
     invocation_results = "InvocationResult";
     assistant_statuses = "InstanceCloudAssistantStatus";
     system_events = "InstanceSystemEventType";
+    auto_snapshot_policies = "AutoSnapshotPolicy";
     tag_resources = "TagResource";
     ip_addresses = "IpAddress";
+}
+
+/// `"[\"1\", \"22\"]"` as `[1, 22]`. What is no number is left out.
+pub(super) mod numbers_in_string {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(numbers: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        let texts: Vec<String> = numbers.iter().map(u8::to_string).collect();
+        serializer.serialize_str(&serde_json::Value::from(texts).to_string())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<u8>, D::Error> {
+        let text = Option::<String>::deserialize(d)?.unwrap_or_default();
+        // Texts by the examples, numbers by the description.
+        let list: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_default();
+        let number = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => text.trim().parse().ok(),
+            value => value.as_u64().and_then(|number| u8::try_from(number).ok()),
+        };
+        Ok(list.iter().filter_map(number).collect())
+    }
 }
 
 /// `{"LockReason": [{"LockReason": "financial"}]}` as `["financial"]`.

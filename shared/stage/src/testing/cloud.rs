@@ -7,13 +7,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 use openapi::ecs::{
-    CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup, DeviceMapping, Disk, DiskKind,
-    GroupedSnapshot, HistoryEvent, Image, Instance, InvocationResult, RunCommand, RunInstance, Snapshot, SnapshotGroup,
-    Tag, VpcAttributes, can_be_grouped,
+    AutoSnapshotPolicy, CloudAssistantStatus, CreateDisk, CreateImage, CreateSnapshot, CreateSnapshotGroup,
+    DeviceMapping, Disk, DiskKind, GroupedSnapshot, HistoryEvent, Image, Instance, InvocationResult, RunCommand,
+    RunInstance, Snapshot, SnapshotGroup, Tag, VpcAttributes, can_be_grouped,
 };
 use openapi::error::{ApiError, ErrorKind};
 
-use crate::cloud::Cloud;
+use migration::Call;
+
+use crate::cloud::{Cloud, is_told};
 
 /// How a call of [`FakeCloud`] fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct FakeCloud {
     pub assistant: RefCell<Option<CloudAssistantStatus>>,
     /// Pending maintenance.
     pub maintenance: RefCell<Vec<HistoryEvent>>,
+    /// Automatic snapshot policies of the region.
+    pub auto_snapshot_policies: RefCell<Vec<AutoSnapshotPolicy>>,
     /// What the instance wrote to its console.
     pub console: RefCell<String>,
     /// Everything that was done, in order: `create-snapshot d-1`, `stop`, `run start-1`, …
@@ -60,6 +64,8 @@ pub struct FakeCloud {
     tokens: RefCell<BTreeMap<String, String>>,
     /// Made instances whose agent was heard.
     heard: RefCell<BTreeSet<String>>,
+    /// Calls for the history; their numbers are those of the calls.
+    told: RefCell<Vec<Call>>,
     calls: Cell<u32>,
     fail: Cell<Option<(u32, Failure)>>,
 }
@@ -87,7 +93,13 @@ impl FakeCloud {
             security_group_ids: vec!["sg-1".into()],
             ..Instance::default()
         };
-        let disk = |id: &str, kind| Disk { disk_id: id.into(), kind, status: "In_use".into(), ..Disk::default() };
+        let disk = |id: &str, kind| Disk {
+            disk_id: id.into(),
+            kind,
+            status: "In_use".into(),
+            instance_id: "i-1".into(),
+            ..Disk::default()
+        };
         let assistant = CloudAssistantStatus {
             instance_id: "i-1".into(),
             running: true,
@@ -104,6 +116,7 @@ impl FakeCloud {
             images: RefCell::default(),
             assistant: RefCell::new(Some(assistant)),
             maintenance: RefCell::default(),
+            auto_snapshot_policies: RefCell::default(),
             console: RefCell::default(),
             done: RefCell::default(),
             absolute: Cell::new(false),
@@ -113,6 +126,7 @@ impl FakeCloud {
             invocations: RefCell::default(),
             tokens: RefCell::default(),
             heard: RefCell::default(),
+            told: RefCell::default(),
             calls: Cell::new(0),
             fail: Cell::new(None),
         }
@@ -311,7 +325,25 @@ impl FakeCloud {
             Some((nth, Failure::AnswerLost)) if nth == number => {
                 act().and(Err(refused(operation, 503, "ServiceUnavailable")))
             }
-            _ => act(),
+            _ => {
+                let before = self.done.borrow().len();
+                let answer = act();
+                if let (Ok(_), Some(done)) = (&answer, self.done.borrow().get(before)) {
+                    self.tell(operation, done, "");
+                }
+                answer
+            }
+        }
+    }
+
+    fn tell(&self, operation: &str, resource: &str, name: &str) {
+        if is_told(operation, name) {
+            self.told.borrow_mut().push(Call {
+                operation: operation.into(),
+                resource: resource.into(),
+                name: name.into(),
+                request_id: format!("call-{}", self.calls.get()),
+            });
         }
     }
 }

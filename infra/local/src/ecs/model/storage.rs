@@ -62,6 +62,9 @@ pub struct Disk {
     pub delete_with_instance: bool,
     /// Its automatic snapshots are deleted with it.
     pub delete_auto_snapshot: bool,
+    /// The policy by which automatic snapshots of it are taken.
+    #[serde(default)]
+    pub auto_snapshot_policy_id: Option<String>,
     /// Was attached once; others have nothing to snapshot.
     pub ever_attached: bool,
     /// Image it was made from.
@@ -227,6 +230,30 @@ impl Row for Disk {
     const TABLE: Table = Table::Disks;
     fn key(&self) -> String {
         self.disk_id.clone()
+    }
+}
+
+/// When automatic snapshots are to be taken (ECS API reference, DescribeAutoSnapshotPolicyEx).
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
+pub struct AutoSnapshotPolicy {
+    /// `sp-…`
+    pub auto_snapshot_policy_id: String,
+    /// Display name.
+    pub auto_snapshot_policy_name: String,
+    /// A JSON list of hours in UTC+8, as it was given.
+    pub time_points: String,
+    /// A JSON list of days, 1 to 7, as it was given.
+    pub repeat_weekdays: String,
+    /// Days; -1 keeps them for ever.
+    pub retention_days: i64,
+    /// When it was made, epoch milliseconds.
+    pub created: i64,
+}
+
+impl Row for AutoSnapshotPolicy {
+    const TABLE: Table = Table::AutoSnapshotPolicies;
+    fn key(&self) -> String {
+        self.auto_snapshot_policy_id.clone()
     }
 }
 

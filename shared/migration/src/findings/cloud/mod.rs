@@ -1,10 +1,12 @@
 //! What the cloud can tell. Sources: ECS "Operating system migration" and SMC "Migrate the operating system of an ECS
 //! instance", limits and prerequisites; ECS API reference.
 
+mod auto_snapshots;
 mod plan;
 
 use serde::{Deserialize, Serialize};
 
+pub use auto_snapshots::AutoSnapshots;
 pub use plan::media_version;
 
 use crate::check::Finding;
@@ -43,6 +45,10 @@ pub struct CloudFacts {
     pub heartbeat: Option<Millis>,
     /// Snapshots of its disks that are being created.
     pub snapshots_in_progress: Vec<String>,
+    /// Whether ECS says that the account has not opened the snapshot service.
+    pub snapshots_closed: bool,
+    /// Automatic snapshots of its disks.
+    pub auto_snapshots: Vec<AutoSnapshots>,
     /// Pending or running maintenance events, `code (status) from not-before`.
     pub maintenance: Vec<String>,
     /// Its disks.
@@ -65,6 +71,8 @@ pub struct DiskFacts {
     pub category: String,
     /// GiB.
     pub size_gib: u32,
+    /// Whether it is the system disk.
+    pub system: bool,
     /// Whether its automatic snapshots are deleted with it.
     pub delete_auto_snapshot: bool,
     /// Whether it can be attached to several instances.
@@ -94,6 +102,7 @@ pub fn judge_cloud(facts: &CloudFacts, hops: &[Hop], policy: &Policy, grants: &G
     let mut findings = Vec::new();
     judge_instance(facts, now, &mut findings);
     judge_disks(facts, &mut findings);
+    auto_snapshots::judge(facts, now, &mut findings);
     if hops.is_empty() {
         findings.push(no_way(facts, policy, grants));
     } else {
@@ -106,7 +115,7 @@ pub fn judge_cloud(facts: &CloudFacts, hops: &[Hop], policy: &Policy, grants: &G
             "set DRILL_VSWITCH and DRILL_SECURITY_GROUP (operating.md), or ask for a migration without a drill",
         ));
     }
-    plan::judge_snapshots(facts, policy, &mut findings);
+    plan::judge_snapshots(facts, hops.len(), policy, &mut findings);
     findings
 }
 
@@ -148,6 +157,13 @@ fn judge_instance(facts: &CloudFacts, now: Millis, findings: &mut Vec<Finding>) 
             "cloud.snapshot-in-progress",
             format!("snapshots are being created: {}", facts.snapshots_in_progress.join(", ")),
             "wait until they are accomplished and try again",
+        ));
+    }
+    if facts.snapshots_closed {
+        findings.push(Finding::block(
+            "cloud.snapshot-service",
+            "the account has not opened the snapshot service: there would be no way back",
+            "open it in the ECS console (Snapshots) or with OpenSnapshotService, then try again",
         ));
     }
     for lock in &facts.locks {

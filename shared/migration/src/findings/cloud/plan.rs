@@ -4,7 +4,7 @@ use super::CloudFacts;
 use crate::check::Finding;
 use crate::os::{Language, Os};
 use crate::path::{Engine, Hop};
-use crate::policy::Policy;
+use crate::policy::{Mode, Policy};
 
 /// Regions where the vendor migrates Windows Server. Source: ECS "Operating system migration", limits.
 const WINDOWS_REGIONS: &[&str] = &[
@@ -125,8 +125,8 @@ pub fn media_version(os: &Os) -> String {
 const GROUP_DISKS: usize = 16;
 const GROUP_GIB: u64 = 32 * 1024;
 
-/// The snapshots that are going to be taken.
-pub(super) fn judge_snapshots(facts: &CloudFacts, policy: &Policy, findings: &mut Vec<Finding>) {
+/// The snapshots that are going to be taken on a way of so many hops.
+pub(super) fn judge_snapshots(facts: &CloudFacts, hops: usize, policy: &Policy, findings: &mut Vec<Finding>) {
     let gib: u64 = facts.disks.iter().map(|disk| u64::from(disk.size_gib)).sum();
     let others: Vec<&str> =
         facts.disks.iter().filter(|disk| !disk.groupable && !disk.volatile()).map(|disk| disk.id.as_str()).collect();
@@ -156,16 +156,37 @@ pub(super) fn judge_snapshots(facts: &CloudFacts, policy: &Policy, findings: &mu
         ));
     }
     if gib > 0 {
-        findings.push(Finding::info(
-            "cloud.snapshot-cost",
-            cost(gib, policy.retention_days, facts.snapshot_price.as_deref()),
-        ));
+        findings.push(Finding::info("cloud.snapshot-cost", cost(facts, gib, hops, policy)));
     }
 }
 
-/// What the snapshots cost at most: ECS charges the blocks that are used.
-fn cost(gib: u64, days: u32, price: Option<&str>) -> String {
-    let kept = format!("snapshots of at most {gib} GiB are kept for {days} days");
+/// How often all disks are snapshotted: before every hop, and once for a drill, whose clone goes all the way.
+fn rounds(hops: usize, mode: Mode) -> u64 {
+    let hops = hops.max(1) as u64;
+    match mode {
+        Mode::Migrate => hops,
+        Mode::Drill => 1,
+        Mode::DrillThenMigrate => 1 + hops,
+    }
+}
+
+/// What the snapshots of disks of `gib` cost at most: ECS charges the blocks that are used.
+fn cost(facts: &CloudFacts, gib: u64, hops: usize, policy: &Policy) -> String {
+    let rounds = rounds(hops, policy.mode);
+    let failed = policy.keep_failed_disk.then(|| facts.disks.iter().find(|disk| disk.system)).flatten();
+    let failed = failed.map(|disk| u64::from(disk.size_gib));
+    let gib = gib * rounds + failed.unwrap_or(0);
+    let mut parts = Vec::new();
+    if rounds > 1 {
+        parts.push(format!("{rounds} times every disk"));
+    }
+    if failed.is_some() {
+        parts.push("the system disk once more if it fails".to_owned());
+    }
+    let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    let days = policy.kept_days();
+    let kept = format!("snapshots of at most {gib} GiB{parts} are kept for {days} days");
+    let price = facts.snapshot_price.as_deref();
     match price.map(|price| price.trim().parse::<f64>().ok().filter(|price| price.is_finite())) {
         None => format!("{kept}; no price is configured (SNAPSHOT_PRICE)"),
         Some(None) => format!("{kept}; the configured price is not a number (SNAPSHOT_PRICE)"),

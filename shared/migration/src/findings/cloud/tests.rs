@@ -5,7 +5,15 @@ use crate::os::{Edition, Language, Os, Windows};
 const NOW: Millis = 1_800_000_000_000;
 
 fn disk(id: &str) -> DiskFacts {
-    DiskFacts { id: id.into(), category: "cloud_essd".into(), size_gib: 40, groupable: true, ..DiskFacts::default() }
+    let system = id == "d-1";
+    DiskFacts {
+        id: id.into(),
+        category: "cloud_essd".into(),
+        size_gib: 40,
+        system,
+        groupable: true,
+        ..DiskFacts::default()
+    }
 }
 
 fn good(os: &str) -> CloudFacts {
@@ -24,6 +32,10 @@ fn good(os: &str) -> CloudFacts {
         media: vec!["2019 zh-cn".into(), "2022 zh-cn".into()],
         ..CloudFacts::default()
     }
+}
+
+fn nightly(weekdays: &[u8]) -> AutoSnapshots {
+    AutoSnapshots { policy: "sp-1".into(), disks: vec!["d-1".into()], weekdays: weekdays.into(), hours: vec![1] }
 }
 
 fn to(os: &str) -> Policy {
@@ -62,6 +74,10 @@ const TABLE: &[(&str, Change, &str)] = &[
     (LINUX, |f| f.heartbeat = None, "cloud.assistant"),
     (LINUX, |f| (f.heartbeat, f.assistant_installed) = (None, false), "cloud.assistant"),
     (LINUX, |f| f.snapshots_in_progress = vec!["s-1".into()], "cloud.snapshot-in-progress"),
+    (LINUX, |f| f.snapshots_closed = true, "cloud.snapshot-service"),
+    (LINUX, |f| f.auto_snapshots = vec![nightly(&[1, 2, 3, 4, 5, 6, 7])], "cloud.auto-snapshot"),
+    // NOW is a Friday.
+    (LINUX, |f| f.auto_snapshots = vec![nightly(&[3])], ""),
     (LINUX, |f| f.locks = vec!["security".into()], "cloud.lock"),
     (LINUX, |f| f.expires_at = Some(NOW - 1), "cloud.expired"),
     (LINUX, |f| f.expires_at = Some(NOW + EXPIRY_MARGIN), "cloud.expired"),
@@ -140,17 +156,45 @@ fn no_way_says_what_is_offered() {
 
 #[test]
 fn snapshots_have_their_price() {
-    let cost = |price: Option<&str>| {
-        let facts = CloudFacts { snapshot_price: price.map(str::to_owned), ..good(LINUX) };
-        let findings = judged(&facts, &Policy { retention_days: 15, ..Policy::default() });
+    let cost = |os: &str, price: Option<&str>, policy: Policy| {
+        let facts = CloudFacts { snapshot_price: price.map(str::to_owned), ..good(os) };
+        let findings = judged(&facts, &policy);
         findings.into_iter().find(|finding| finding.id == "cloud.snapshot-cost").unwrap().found
     };
+    let days = |days| Policy { retention_days: days, ..Policy::default() };
+    let one = |price| cost(LINUX, price, days(15));
     assert_eq!(
-        cost(Some("0.12")),
+        one(Some("0.12")),
         "snapshots of at most 80 GiB are kept for 15 days: at most 4.80 at 0.12 per GiB and month"
     );
-    assert!(cost(None).ends_with("no price is configured (SNAPSHOT_PRICE)"));
-    assert!(cost(Some("cheap")).ends_with("not a number (SNAPSHOT_PRICE)"));
+    assert!(one(None).ends_with("no price is configured (SNAPSHOT_PRICE)"));
+    assert!(one(Some("cheap")).ends_with("not a number (SNAPSHOT_PRICE)"));
+
+    let chain = |mode, keep_failed_disk, days| Policy {
+        mode,
+        keep_failed_disk,
+        retention_days: days,
+        target: Os::from_ecs_name("AlmaLinux 9"),
+        ..Policy::default()
+    };
+    // Policy, GiB and why, days.
+    let table = [
+        (days(1), "80 GiB", 3),
+        (days(3), "80 GiB", 3),
+        (days(4), "80 GiB", 4),
+        (chain(Mode::Migrate, false, 7), "160 GiB (2 times every disk)", 7),
+        (chain(Mode::Migrate, true, 7), "200 GiB (2 times every disk, the system disk once more if it fails)", 7),
+        (chain(Mode::Drill, false, 2), "80 GiB", 3),
+        (chain(Mode::DrillThenMigrate, false, 7), "240 GiB (3 times every disk)", 7),
+        (Policy { keep_failed_disk: true, ..days(7) }, "120 GiB (the system disk once more if it fails)", 7),
+    ];
+    for (policy, meant, days) in table {
+        let told = cost(LINUX, Some("1"), policy);
+        assert!(
+            told.starts_with(&format!("snapshots of at most {meant} are kept for {days} days: at most ")),
+            "{told}"
+        );
+    }
 }
 
 #[test]

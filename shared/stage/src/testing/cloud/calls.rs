@@ -17,7 +17,10 @@ impl Cloud for FakeCloud {
     }
 
     async fn instances_by_id(&self, ids: &[String]) -> Result<Vec<Instance>, ApiError> {
-        self.call("DescribeInstances", || Ok(ids.iter().filter_map(|id| self.find(id)).collect()))
+        let page = |ids: &[String]| {
+            self.call("DescribeInstances", || Ok(ids.iter().filter_map(|id| self.find(id)).collect::<Vec<_>>()))
+        };
+        flat(ids.chunks(100).map(page))
     }
 
     async fn instances_named(&self, name: &str) -> Result<Vec<Instance>, ApiError> {
@@ -61,6 +64,18 @@ impl Cloud for FakeCloud {
             let attached = made.iter().filter(|disk| disk.instance_id == instance_id).cloned();
             let own = if self.is_first(instance_id) { self.disks.borrow().clone() } else { Vec::new() };
             Ok(own.into_iter().chain(attached).collect())
+        })
+    }
+
+    async fn all_disks(&self, token: Option<String>) -> Result<(Vec<Disk>, Option<String>), ApiError> {
+        const PAGE: usize = 500;
+        self.call("DescribeDisks", || {
+            let own = self.disks.borrow();
+            let made = self.made_disks.borrow();
+            let from = token.and_then(|token| token.parse().ok()).unwrap_or(0);
+            let page: Vec<Disk> = own.iter().chain(made.iter()).skip(from).take(PAGE).cloned().collect();
+            let next = (from + PAGE < own.len() + made.len()).then(|| (from + PAGE).to_string());
+            Ok((page, next))
         })
     }
 
@@ -141,6 +156,26 @@ impl Cloud for FakeCloud {
             let snapshots = self.snapshots.borrow();
             Ok(snapshots.iter().filter(|snapshot| snapshot.tags.iter().any(|tag| tag.key == key)).cloned().collect())
         })
+    }
+
+    async fn snapshots_in_progress(&self, instance_id: Option<&str>) -> Result<Vec<Snapshot>, ApiError> {
+        let (own, made) = (self.disks.borrow(), self.made_disks.borrow());
+        let of = |disk: &Disk| instance_id.is_none_or(|id| disk.instance_id == id);
+        let of: BTreeSet<&str> =
+            own.iter().chain(made.iter()).filter(|disk| of(disk)).map(|disk| disk.disk_id.as_str()).collect();
+        let snapshots = self.snapshots.borrow();
+        let progressing: Vec<&Snapshot> = snapshots
+            .iter()
+            .filter(|snapshot| snapshot.status == "progressing" && of.contains(snapshot.source_disk_id.as_str()))
+            .collect();
+        let page = |page: &[&Snapshot]| {
+            self.call("DescribeSnapshots", || Ok(page.iter().map(|snapshot| (*snapshot).clone()).collect::<Vec<_>>()))
+        };
+        if progressing.is_empty() { page(&[]) } else { flat(progressing.chunks(100).map(page)) }
+    }
+
+    async fn auto_snapshot_policies(&self) -> Result<Vec<AutoSnapshotPolicy>, ApiError> {
+        self.call("DescribeAutoSnapshotPolicyEx", || Ok(self.auto_snapshot_policies.borrow().clone()))
     }
 
     async fn create_snapshot_group(&self, request: &CreateSnapshotGroup) -> Result<String, ApiError> {
@@ -289,6 +324,7 @@ impl Cloud for FakeCloud {
                 Ok(id)
             })
         })
+        .inspect(|_| self.tell("RunCommand", &request.instance_ids.join(" "), &request.name))
     }
 
     async fn invocation(&self, invoke_id: &str, _instance_id: &str) -> Result<Option<InvocationResult>, ApiError> {
@@ -337,15 +373,29 @@ impl Cloud for FakeCloud {
     }
 
     async fn assistants(&self, ids: &[String]) -> Result<Vec<CloudAssistantStatus>, ApiError> {
-        self.call("DescribeCloudAssistantStatus", || Ok(ids.iter().filter_map(|id| self.agent(id)).collect()))
+        let page = |ids: &[String]| {
+            let agents = || Ok(ids.iter().filter_map(|id| self.agent(id)).collect::<Vec<_>>());
+            self.call("DescribeCloudAssistantStatus", agents)
+        };
+        flat(ids.chunks(50).map(page))
     }
 
     async fn assistant(&self, instance_id: &str) -> Result<Option<CloudAssistantStatus>, ApiError> {
         self.call("DescribeCloudAssistantStatus", || Ok(self.agent(instance_id)))
     }
 
-    async fn maintenance(&self, _instance_id: &str) -> Result<Vec<HistoryEvent>, ApiError> {
-        self.call("DescribeInstanceHistoryEvents", || Ok(self.maintenance.borrow().clone()))
+    async fn maintenance(&self, ids: &[String]) -> Result<Vec<HistoryEvent>, ApiError> {
+        let page = |ids: &[String]| {
+            self.call("DescribeInstanceHistoryEvents", || {
+                let events = self.maintenance.borrow();
+                Ok(events.iter().filter(|event| ids.contains(&event.instance_id)).cloned().collect::<Vec<_>>())
+            })
+        };
+        flat(ids.chunks(100).map(page))
+    }
+
+    fn take_calls(&self) -> Vec<Call> {
+        self.told.take()
     }
 
     async fn tag(&self, instance_id: &str, tags: &[Tag]) -> Result<(), ApiError> {
@@ -372,6 +422,12 @@ impl FakeCloud {
             ..CloudAssistantStatus::default()
         })
     }
+}
+
+/// The pages of a list, one call each, as one.
+fn flat<T>(pages: impl Iterator<Item = Result<Vec<T>, ApiError>>) -> Result<Vec<T>, ApiError> {
+    let pages: Vec<Vec<T>> = pages.collect::<Result<_, _>>()?;
+    Ok(pages.into_iter().flatten().collect())
 }
 
 fn put_tags(has: &mut Vec<Tag>, tags: &[Tag]) {
