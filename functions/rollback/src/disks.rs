@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migration::{Cause, Code, DISKS_BACK, Event, Millis};
-use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Tag};
+use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Snapshot, Tag};
 use stage::cloud::Cloud;
 use stage::{Fault, Job};
 
@@ -15,7 +15,8 @@ const KEEP_LIMIT: Millis = 3_600_000;
 /// Stops the instance and resets its disks; goes on once all are back.
 pub(crate) async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
     let disks = job.cloud.disks(&job.record.instance_id).await?;
-    let snapshots = usable_snapshots(job, &disks).await?;
+    let known = job.cloud.snapshots(&job.record.instance_id).await?;
+    let snapshots = usable_snapshots(job, &disks, &known)?;
     if job.marked("told").is_none() {
         let list: Vec<String> = snapshots.iter().map(|(disk, snapshot)| format!("{disk} to {snapshot}")).collect();
         job.keep("disks that go back", &list.join("\n"));
@@ -88,9 +89,24 @@ async fn kept<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<bool, Fa
     }
 }
 
+/// When the oldest of the snapshots was made that the disks go back to, seconds since 1970: what was written since is
+/// lost. None when one of them does not tell. It is only asked for the person's information: no failure counts.
+pub(crate) async fn since<C: Cloud>(job: &Job<'_, C>) -> Option<i64> {
+    let disks = job.cloud.disks(&job.record.instance_id).await.ok()?;
+    let known = job.cloud.snapshots(&job.record.instance_id).await.ok()?;
+    let made = usable_snapshots(job, &disks, &known).ok()?.into_iter().map(|(_, id)| {
+        let snapshot = known.iter().find(|snapshot| snapshot.snapshot_id == id)?;
+        stage::survey::millis(&snapshot.creation_time)
+    });
+    made.collect::<Option<Vec<Millis>>>()?.into_iter().min().map(|at| at / 1000)
+}
+
 /// Disk and snapshot of each that goes back, as the cloud tells now: never from memory alone.
-async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<Vec<(String, String)>, Fault> {
-    let known = job.cloud.snapshots(&job.record.instance_id).await?;
+fn usable_snapshots<C: Cloud>(
+    job: &Job<'_, C>,
+    disks: &[Disk],
+    known: &[Snapshot],
+) -> Result<Vec<(String, String)>, Fault> {
     let scope = job.record.policy.rollback;
     let is_system = |id: &str| disks.iter().any(|disk| disk.disk_id == id && disk.kind == DiskKind::System);
     let mut usable = Vec::new();

@@ -29,7 +29,7 @@ fn scripts() -> Vec<(String, String)> {
         add("finish", script(&hop, |job| job.finish()));
         add("verify", script(&hop, |job| job.verify(&probes, 60)));
         add("observe", script(&hop, |job| job.observe(&probes, 60)));
-        add("look", script(&hop, |job| job.look()));
+        add("look", script(&hop, |job| job.look(Some(1_700_000_000))));
         add("evidence", script(&hop, |job| job.evidence()));
         add("file", script(&hop, |job| job.file("/var/log/x", 0)));
     }

@@ -125,19 +125,31 @@ check_sshd() {
     esac
 }
 
-say_os
-awk '/^MemAvailable:/ { print "osf\tmemory_mib\t" int($2 / 1024) } /^MemTotal:/ { print "osf\tmemory_total_mib\t" int($2 / 1024) }' "$R/proc/meminfo"
-for path in /usr /var /boot; do
-    say free_mib "$path $(df -Pk "$R$path" | awk 'NR == 2 { print int($4 / 1024) }')"
-done
-awk '$NF ~ /^\(.*[OEPF].*\)$/ { print $1 }' "$R/proc/modules" | head -n 20 | say_lines foreign_module
+awk '$NF ~ /^\(.*[OEPF].*\)$/ { print $1 }' "$R/proc/modules" | say_lines foreign_module 600
 (! rpm_based || copy_rpm_database; check_files; check_boot; check_packages) 2>/dev/null |
-    awk 'seen[$1]++ < 20 { name = $1; sub(/^[^ ]+ /, ""); print "osf\tsystem." name "\t" substr($0, 1, 200) }'
+    awk '
+        {
+            name = $1
+            sub(/^[^ ]+ /, "")
+            line = "osf\tsystem." name "\t" substr($0, 1, 120)
+            # One of each is always told.
+            if (!(name in told)) { told[name] = 1; used += length(line) + 1; print line; next }
+            whose[++count] = name
+            rest[count] = line
+        }
+        END {
+            for (at = 1; at <= count; at++) {
+                used += length(rest[at]) + 1
+                if (used > 7000) more[whose[at]]++
+                else print rest[at]
+            }
+            for (name in more) print "osf\tsystem." name "\tand " more[name] " more"
+        }'
 
 # Why there is no plan: what cannot be reached now may be reached later, what cannot be resolved stays so.
 tell_problem() {
     if unreachable "$WORK/plan"; then
-        grep -i -E '(error|err|failed|cannot|could not|unable)' "$WORK/plan" | tail -n 3 | cut -c 1-300 | say_lines unreachable
+        grep -i -E '(error|err|failed|cannot|could not|unable)' "$WORK/plan" | tail -n 3 | say_lines unreachable
     else
         grep -A 12 -i -E '^(error|e:|the following packages have unmet)' "$WORK/plan" | head -n 12 | say_lines problem
         tail -n 3 "$WORK/plan" | say_lines problem
@@ -145,4 +157,9 @@ tell_problem() {
 }
 
 engine_preview
+say_os
+awk '/^MemAvailable:/ { print "osf\tmemory_mib\t" int($2 / 1024) } /^MemTotal:/ { print "osf\tmemory_total_mib\t" int($2 / 1024) }' "$R/proc/meminfo"
+for path in /usr /var /boot; do
+    say free_mib "$path $(df -Pk "$R$path" | awk 'NR == 2 { print int($4 / 1024) }')"
+done
 say 'done' yes

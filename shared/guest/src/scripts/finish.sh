@@ -2,6 +2,8 @@
 # that is told. May be done again.
 scratch
 KEPT=$DIR/remedies
+# What is said is gathered, and told in bounds at the end.
+exec 3>&1 >"$WORK/told"
 engine_finish >"$WORK/engine" 2>/dev/null </dev/null
 grep '^osf	' "$WORK/engine"
 
@@ -98,4 +100,6 @@ fi
     restore "service $unit" systemctl enable "$unit"
     ! grep -q -x -F -e "$unit" "$DIR/before/services" || systemctl start "$unit" </dev/null >/dev/null 2>&1
 done 2>/dev/null <"$DIR/before/enabled"
+exec >&3 3>&-
+for key in restored kept_away kept left; do sed -n "s/^osf	$key	//p" "$WORK/told" | say_lines $key 4000; done
 say 'done' yes

@@ -180,15 +180,22 @@ fn judge_room(facts: &GuestFacts, hop: &Hop) -> Vec<Finding> {
     findings
 }
 
+/// Names of packages for a command line: without "and 3 more", for which an answer had no room.
+fn names(packages: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = packages.iter().map(AsRef::as_ref).filter(|name| !name.contains(' ')).collect();
+    names.join(" ")
+}
+
 /// 32-bit packages stop the vendor's own migrations (ECS "Operating system migration", limits); elsewhere they
 /// are updated or removed like others.
 fn judge_foreign_packages(facts: &GuestFacts, hop: &Hop) -> Finding {
     let found = format!("32-bit packages are installed: {}", facts.foreign_packages.join(", "));
+    let names = names(&facts.foreign_packages);
     let remedy = match hop.engine {
-        Engine::AptFullUpgrade => format!("remove them: apt-get purge {}", facts.foreign_packages.join(" ")),
+        Engine::AptFullUpgrade => format!("remove them: apt-get purge {names}"),
         _ => {
             let manager = if matches!(hop.from.major, 2 | 7) { "yum" } else { "dnf" };
-            format!("remove them: {manager} remove {}", facts.foreign_packages.join(" "))
+            format!("remove them: {manager} remove {names}")
         }
     };
     match hop.to.family {
@@ -237,6 +244,20 @@ mod tests {
             break_it(&mut facts);
             assert_eq!(ids(&judge(&facts)), [id]);
         }
+    }
+
+    #[test]
+    fn what_an_answer_had_no_room_for_is_told_but_is_no_package() {
+        let mut facts = good_guest();
+        facts.preview.removals = vec!["ntp".into(), "and 3 more".into()];
+        facts.foreign_packages = vec!["zlib.i686".into(), "and 9 more".into()];
+        let policy = Policy { may_remove: vec!["ntp".into()], ..Policy::default() };
+        let findings = judge_guest(&facts, &hop(), &policy);
+        assert_eq!(ids(&findings), ["guest.i686", "guest.removals"], "of what is not seen nothing was allowed");
+        let of = |id: &str| findings.iter().find(|finding| finding.id == id).unwrap();
+        assert!(of("guest.i686").found.ends_with("zlib.i686, and 9 more"));
+        assert_eq!(of("guest.i686").remedy, "remove them: dnf remove zlib.i686");
+        assert!(!of("guest.removals").remedy.contains("3 more"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn judge_preview(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> V
         findings.push(Finding::block(
             "guest.removals",
             format!("the migration would remove {}", lost.join(", ")),
-            format!("remove them yourself, or allow it with the tag osferry:may-remove={:?}", lost.join(" ")),
+            format!("remove them yourself, or allow it with the tag osferry:may-remove={:?}", super::names(&lost)),
         ));
     }
     let is_mysql = |name: &&String| ["mysql", "mariadb"].iter().any(|prefix| name.starts_with(prefix));
