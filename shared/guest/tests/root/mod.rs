@@ -127,6 +127,8 @@ pub fn hop(engine: Engine) -> Hop {
     let (from, to) = match engine {
         Engine::AptFullUpgrade => ((Family::Debian, 11), (Family::Debian, 12)),
         Engine::DistroSync => ((Family::CentOs, 8), (Family::AlibabaCloudLinux, 3)),
+        Engine::AlmalinuxDeploy => ((Family::CentOs, 8), (Family::AlmaLinux, 8)),
+        Engine::Migrate2Rocky => ((Family::CentOs, 8), (Family::Rocky, 8)),
         _ => ((Family::CentOs, 7), (Family::AlmaLinux, 8)),
     };
     Hop { from: Os::new(from.0, from.1), to: Os::new(to.0, to.1), engine }
@@ -203,6 +205,26 @@ impl Root {
         this
     }
 
+    /// A CentOS 8.5 with which nothing is wrong, with all that conversion tools ask for.
+    pub fn healthy_8() -> Self {
+        let this = Self::healthy();
+        this.write("etc/os-release", "ID=\"centos\"\nVERSION_ID=\"8\"\nPLATFORM_ID=\"platform:el8\"\n");
+        this.write("etc/redhat-release", "CentOS Linux release 8.5.2111\n");
+        this.write("stub/uname", "4.18.0-348.el8.x86_64\n");
+        // Somebody has changed sshd's configuration.
+        this.write("stub/verify", "S.5....T.  c /etc/ssh/sshd_config\n");
+        this.write(
+            "var/lib/rpm/packages",
+            "bash 4.4.20-2.el8 x86_64\ndnf 4.7.0-4.el8 noarch\ndnf-plugins-core 4.0.21-3.el8 noarch\n\
+             glibc 2.28-164.el8 x86_64\nkernel 4.18.0-348.el8 x86_64\n",
+        );
+        this.stub("dnf", DNF);
+        for tool in ["arch", "column", "curl", "sha512sum", "systemd-detect-virt", "tee", "tput"] {
+            this.stub(tool, ":");
+        }
+        this
+    }
+
     pub fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -237,6 +259,11 @@ impl Root {
         let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The guest has no such command.
+    pub fn remove_stub(&self, name: &str) {
+        fs::remove_file(self.dir.path().join("tools").join(name)).unwrap();
     }
 
     /// Makes the `number`-th command that changes something end the whole script, before it does its work.
