@@ -69,6 +69,39 @@ esac
 exit 0
 "#;
 
+/// `dpkg` on a list of `name version architecture` in `$R/var/lib/dpkg/packages`; a package's file holds its line.
+const DPKG: &str = r#"
+db=$R/var/lib/dpkg/packages
+case $1 in
+--remove | --purge) shift
+    for name; do
+        kept=$(awk -v gone="$name" '!($1 == gone || $1 ":" $3 == gone)' "$db")
+        printf '%s\n' "$kept" >"$db"
+    done ;;
+-i) shift
+    for file; do cat "$file" >>"$db"; done
+    sort -o "$db" "$db" ;;
+--audit) ;;
+*) exit 1 ;;
+esac
+"#;
+const DPKG_QUERY: &str = r#"
+awk -v format="$3" -v want="${4-}" 'want == "" || $1 == want || $1 ":" $3 == want {
+    line = format
+    gsub(/\$\{db:Status-Abbrev\}/, "ii ", line); gsub(/\$\{Package\}/, $1, line); gsub(/\$\{Version\}/, $2, line)
+    gsub(/\$\{Architecture\}/, $3, line); gsub(/\$\{Conffiles\}/, "", line); gsub(/\\n/, "\n", line)
+    printf "%s", line
+    found = 1
+} END { exit !found }' "$R/var/lib/dpkg/packages"
+"#;
+/// `apt-get download`, into the folder where it is called.
+const APT_GET: &str = r#"
+[ ! -e "$R/stub/no-repository" ] || { echo "E: Failed to fetch http://m/x.deb  Could not resolve 'm'"; exit 100; }
+for word; do case $word in *:*=*) name=${word%%:*} version=${word#*=}
+    echo "$name $version i386" >"${name}_$(printf %s "$version" | sed 's/:/%3a/')_i386.deb" ;;
+esac; done
+"#;
+
 /// `mount` and `umount` speak of plain names, the tables of names with `\040`.
 const UMOUNT: &str = r#"
 left=$(T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 != ENVIRON["T"]' "$R/proc/mounts")
@@ -118,9 +151,12 @@ pub struct Root {
     pub shell: Vec<&'static str>,
 }
 
-/// Where this machine has a program.
+/// Where this machine has a program. What is in the folder `OSFERRY_SHELLS` comes first: with `sh` and `bash` of an
+/// older bash in it every test runs under that.
 pub fn found(name: &str) -> Option<PathBuf> {
-    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].iter().map(|dir| Path::new(dir).join(name)).find(|path| path.is_file())
+    let older = std::env::var_os("OSFERRY_SHELLS").map(PathBuf::from);
+    let folders = older.into_iter().chain(["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(PathBuf::from));
+    folders.map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
 pub fn hop(engine: Engine) -> Hop {
@@ -223,6 +259,35 @@ impl Root {
             this.stub(tool, ":");
         }
         this
+    }
+
+    /// A Debian 11 with which nothing is wrong.
+    pub fn healthy_debian() -> Self {
+        let this = Self::healthy();
+        this.write("etc/os-release", "ID=debian\nVERSION_ID=\"11\"\n");
+        for path in ["etc/redhat-release", "etc/yum.conf", "etc/yum.repos.d", "var/lib/rpm"] {
+            let path = this.root.join(path);
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+        this.write("stub/uname", "5.10.0-20-amd64\n");
+        this.write(
+            "var/lib/dpkg/packages",
+            "bash 5.1-2+deb11u1 amd64\nlibc6 2.31-13+deb11u11 amd64\nlinux-image-5.10.0-20-amd64 5.10.158-2 amd64\n\
+             zlib1g 1:1.2.11.dfsg-2+deb11u2 amd64\n",
+        );
+        for (name, body) in [("dpkg", DPKG), ("dpkg-query", DPKG_QUERY), ("apt-get", APT_GET), ("rpm", "exit 1")] {
+            this.stub(name, body);
+        }
+        this
+    }
+
+    /// More packages of Debian: `name version architecture`, each with a line's end.
+    pub fn debs(&self, more: &str) {
+        const LIST: &str = "var/lib/dpkg/packages";
+        let text = self.read(LIST) + more;
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        self.write(LIST, &(lines.join("\n") + "\n"));
     }
 
     pub fn write(&self, path: &str, text: &str) {
