@@ -322,6 +322,10 @@ fn a_2012_r2_becomes_a_2016_with_all_that_it_had() {
 
     assert!(!guest::read_look(&world.ok(&world.job().look(None))).unwrap().started);
     assert_eq!(world.setup(), Tool::Succeeded);
+    for (since, drives) in [(Some(1), 1), (Some(4_000_000_000), 0), (None, 0)] {
+        let look = guest::read_look(&world.ok(&world.job().look(since))).unwrap();
+        assert_eq!((look.written.len(), look.written_unknown.as_str()), (drives, ""), "since {since:?}");
+    }
     let look = guest::read_look(&world.ok(&world.job().look(None))).unwrap();
     assert!(look.started && !look.no_return && look.log.iter().any(|line| line.contains("Overall progress: [100%]")));
 
