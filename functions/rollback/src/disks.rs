@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migration::{Cause, Code, DISKS_BACK, Event, Millis};
-use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Tag};
+use openapi::ecs::{CreateSnapshot, Disk, DiskKind, Snapshot, Tag};
 use stage::cloud::Cloud;
 use stage::{Fault, Job, way_back};
 
@@ -17,7 +17,8 @@ pub(crate) async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Resul
     let disks = job.cloud.disks(&job.record.instance_id).await?;
     let snapshots = usable_snapshots(job, &disks).await?;
     if job.marked("told").is_none() {
-        let list: Vec<String> = snapshots.iter().map(|(disk, snapshot)| format!("{disk} to {snapshot}")).collect();
+        let list: Vec<String> =
+            snapshots.iter().map(|(disk, snapshot)| format!("{disk} to {}", snapshot.snapshot_id)).collect();
         job.keep("disks that go back", &list.join("\n"));
         job.mark("told");
         // In the history before the first disk goes.
@@ -29,9 +30,9 @@ pub(crate) async fn reset<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Resul
     if job.record.policy.keep_failed_disk && !kept(job, &disks).await? {
         return Ok(job.wait(60, "keeping the failed system disk as a snapshot"));
     }
-    for (disk_id, snapshot_id) in &snapshots {
+    for (disk_id, snapshot) in &snapshots {
         if job.marked(&format!("reset {disk_id}")).is_none() {
-            job.cloud.reset_disk(disk_id, snapshot_id).await?;
+            job.cloud.reset_disk(disk_id, &snapshot.snapshot_id).await?;
             job.mark(&format!("reset {disk_id}"));
         }
     }
@@ -90,14 +91,23 @@ async fn kept<C: Cloud>(job: &mut Job<'_, C>, disks: &[Disk]) -> Result<bool, Fa
     }
 }
 
+/// When the oldest of the snapshots was made that the disks go back to, seconds since 1970: what was written since is
+/// lost. None when one of them does not tell. It is only asked for the person's information: no failure counts.
+pub(crate) async fn since<C: Cloud>(job: &Job<'_, C>) -> Option<i64> {
+    let disks = job.cloud.disks(&job.record.instance_id).await.ok()?;
+    let made = usable_snapshots(job, &disks).await.ok()?.into_iter();
+    let made = made.map(|(_, snapshot)| stage::survey::millis(&snapshot.creation_time));
+    made.collect::<Option<Vec<Millis>>>()?.into_iter().min().map(|at| at / 1000)
+}
+
 /// Disk and snapshot of each that goes back. Before anything is reset: no disk goes back without the others.
-async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<Vec<(String, String)>, Fault> {
+async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<Vec<(String, Snapshot)>, Fault> {
     // A person may still bring what is missing.
     let missing = |text: String| Fault::from(Cause::transient(Code::SnapshotMissing, text));
     let known = job.cloud.snapshots(&job.record.instance_id).await?;
     let mut usable = Vec::new();
     for way in way_back(job.record, disks, &known) {
-        usable.push((way.disk_id, way.snapshot.map_err(missing)?.snapshot_id));
+        usable.push((way.disk_id, way.snapshot.map_err(missing)?));
     }
     if usable.is_empty() {
         return Err(missing(format!("no disk of {} has a snapshot to go back to", job.record.instance_id)));
@@ -105,7 +115,7 @@ async fn usable_snapshots<C: Cloud>(job: &Job<'_, C>, disks: &[Disk]) -> Result<
     Ok(usable)
 }
 
-async fn disks_are_back<C: Cloud>(job: &Job<'_, C>, snapshots: &[(String, String)]) -> Result<bool, Fault> {
+async fn disks_are_back<C: Cloud>(job: &Job<'_, C>, snapshots: &[(String, Snapshot)]) -> Result<bool, Fault> {
     let pause = Duration::from_millis(200);
     let mut waited = Duration::ZERO;
     loop {

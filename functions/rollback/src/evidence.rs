@@ -8,17 +8,23 @@ use stage::{Command, Fault, Job};
 /// Reading the ends of some logs, seconds.
 const TIMEOUT: u64 = 60;
 
-/// Keeps what the guest said when it was looked at.
-pub(crate) fn tell<C>(job: &mut Job<'_, C>, seen: &Look)
+/// Keeps what the guest said when it was looked at; `since` is when the snapshots were made.
+pub(crate) fn tell<C>(job: &mut Job<'_, C>, seen: &Look, since: Option<i64>)
 where
     C: Cloud,
 {
-    if !seen.written.is_empty() {
-        let lines: Vec<String> = seen
-            .written
-            .iter()
-            .map(|written| format!("{}: {} files, {} MiB", written.mount, written.files, written.mib))
-            .collect();
+    let mut lines: Vec<String> = seen
+        .written
+        .iter()
+        .map(|written| format!("{}: {} files, {} MiB", written.mount, written.files, written.mib))
+        .collect();
+    if since.is_none() && job.record.clone.is_none() {
+        lines.push("not known: the snapshots do not tell when they were made".to_owned());
+    }
+    if !seen.written_unknown.is_empty() {
+        lines.push(format!("not known in full: {}", seen.written_unknown));
+    }
+    if !lines.is_empty() {
         job.keep("written since the snapshots", &lines.join("\n"));
     }
     if !seen.log.is_empty() {

@@ -28,6 +28,8 @@ const STOP_LIMIT: Millis = 300_000;
 const LOOK_TIMEOUT: u64 = 60;
 /// Putting packages back over a slow mirror, seconds.
 const UNDO_TIMEOUT: u64 = 900;
+/// Mark: when the snapshots were made, seconds since 1970; 0 when that is not known.
+const SINCE: &str = "snapshots of";
 
 impl Act for Rollback {
     const STAGE: Stage = Stage::Rollback;
@@ -64,7 +66,13 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
     let scripts = job.scripts()?;
     let left = look_limit(job.record.cause.as_ref()) - (job.now - job.record.entered_at);
     if status == "Running" && left > 0 {
-        match job.persistent_command("look", &scripts.look(), LOOK_TIMEOUT).await? {
+        if job.marked(SINCE).is_none() {
+            // Nothing of a clone goes back.
+            let since = if job.record.clone.is_some() { None } else { disks::since(job).await };
+            job.memo.marks.insert(SINCE.to_owned(), since.unwrap_or(0));
+        }
+        let since = job.marked(SINCE).filter(|at| *at > 0);
+        match job.persistent_command("look", &scripts.look(since), LOOK_TIMEOUT).await? {
             Command::Pending => return Ok(job.wait((left / 1000 + 1).min(60), "asking the guest")),
             Command::Lost(why) => return Ok(job.wait(15, why)),
             Command::Ran(output) => {
@@ -75,7 +83,7 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
                             migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
                             started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
                         );
-                        evidence::tell(job, &seen);
+                        evidence::tell(job, &seen, since);
                         if !seen.no_return && runs(&seen, &scripts.hop.from) {
                             job.mark("may be undone");
                         }
@@ -114,7 +122,7 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
             Command::Ran(_) => job.mark("undone"),
         }
     }
-    match job.persistent_command("relook", &scripts.look(), LOOK_TIMEOUT).await? {
+    match job.persistent_command("relook", &scripts.look(None), LOOK_TIMEOUT).await? {
         Command::Pending => Ok(job.wait(60, "asking the guest whether all is as before")),
         Command::Lost(why) => Ok(job.wait(15, why)),
         Command::Ran(output) => {
@@ -140,7 +148,7 @@ async fn prove<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fa
         return Ok(job.wait(60, "starting the instance"));
     }
     let scripts = job.scripts()?;
-    match job.persistent_command("proof", &scripts.look(), LOOK_TIMEOUT).await? {
+    match job.persistent_command("proof", &scripts.look(None), LOOK_TIMEOUT).await? {
         Command::Pending => Ok(job.wait(60, "asking the old system")),
         Command::Lost(why) => Ok(job.wait(15, why)),
         Command::Ran(output) => {

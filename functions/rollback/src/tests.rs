@@ -159,7 +159,7 @@ async fn evidence_is_kept_before_anything_goes_back() {
         cloud.settle();
     }
     for (name, text) in [
-        ("written since the snapshots", "/: 12 files, 3 MiB"),
+        ("written since the snapshots", "/: 12 files, 3 MiB\nnot known: the snapshots do not tell when they were made"),
         ("tool", "killed"),
         ("tool.log", "Killed\n"),
         ("console", "grub rescue>"),
@@ -167,6 +167,29 @@ async fn evidence_is_kept_before_anything_goes_back() {
     ] {
         assert!(kept.contains(&(name.into(), text.into())), "{name} in {kept:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_written_counts_from_the_oldest_snapshot() {
+    let cloud = broken();
+    let record = record_in(Stage::Rollback);
+    let (settings, options) = (guest_settings(), Options::default());
+    let job = Job::new(&cloud, &record, 0, &settings, &options, std::time::Duration::ZERO);
+    assert_eq!(disks::since(&job).await, None, "they do not tell");
+    let made = |times: [&str; 2]| {
+        for (snapshot, time) in cloud.snapshots.borrow_mut().iter_mut().zip(times) {
+            snapshot.creation_time = time.to_owned();
+        }
+    };
+    made(["2026-11-20T10:00:05Z", "2026-11-20T10:00:01Z"]);
+    assert_eq!(disks::since(&job).await, Some(1_795_168_801));
+    made(["2026-11-20T10:00:05Z", ""]);
+    assert_eq!(disks::since(&job).await, None, "the one that does not tell may be the oldest");
+    // Where only the system disk goes back, the others do not count.
+    let mut system = record.clone();
+    system.policy.rollback = Scope::System;
+    let job = Job::new(&cloud, &system, 0, &settings, &options, std::time::Duration::ZERO);
+    assert_eq!(disks::since(&job).await, Some(1_795_168_805));
 }
 
 #[tokio::test]

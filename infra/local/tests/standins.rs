@@ -302,6 +302,37 @@ fn almalinux_deploy_resumes_where_it_failed() {
     assert_eq!((count_of(&world, "CentOS"), world.ok("dnf -q check")), (0, String::new()));
 }
 
+/// The migratability check's facts under the tools that have no dry run: what they ask for is there, and is missed when
+/// it is not.
+#[test]
+fn what_conversion_tools_ask_for_is_checked_before() {
+    use migration::os::{Family, Os};
+    let world = World::booted(CENTOS);
+    let blocking = |engine, to| {
+        let hop = migration::path::Hop { from: Os::new(Family::CentOs, 8), to: Os::new(to, 8), engine };
+        let (id, settings) = (migration::MigrationId::from_bytes([7; 10]), guest::Settings::default());
+        let job = guest::Job { id: &id, run: 0, hop_index: 0, hop: &hop, settings: &settings };
+        let facts = guest::read_assessment(&world.ok(&job.assess())).unwrap();
+        let findings = migration::findings::judge_guest(&facts, &hop, &Default::default());
+        findings.into_iter().filter(migration::Finding::blocks).map(|finding| finding.id).collect::<Vec<_>>()
+    };
+    use migration::path::Engine::{AlmalinuxDeploy, Migrate2Rocky};
+    let tools = [(AlmalinuxDeploy, Family::AlmaLinux), (Migrate2Rocky, Family::Rocky)];
+    for (engine, to) in tools {
+        assert_eq!(blocking(engine, to), [""; 0]);
+    }
+    world.ok("rpm -e dnf-plugins-core");
+    for (engine, to) in tools {
+        assert_eq!(blocking(engine, to), ["guest.dnf-plugins"]);
+    }
+    world.ok("curl -fsS -o /root/migrate2rocky.sh http://mirrors.cloud.aliyuncs.com/migrate2rocky/migrate2rocky.sh
+        curl -fsS -o /root/almalinux-deploy.sh http://mirrors.cloud.aliyuncs.com/almalinux-deploy/almalinux-deploy.sh");
+    let (code, output) = world.sh("bash /root/migrate2rocky.sh -r");
+    assert!(code == 1 && output.contains("dnf-plugins-core is required"), "{output}");
+    let (code, output) = world.sh("bash /root/almalinux-deploy.sh");
+    assert!(code == 1 && output.contains("Check dnf-plugins-core"), "{output}");
+}
+
 #[test]
 fn migrate2rocky_converts_and_says_so() {
     let world = World::booted(CENTOS);

@@ -44,6 +44,8 @@ struct World {
     instance: String,
     media: Option<String>,
     id: MigrationId,
+    /// How often the migration was begun anew.
+    run: std::cell::Cell<u32>,
     hop: Hop,
     settings: Settings,
     state: tempfile::TempDir,
@@ -99,6 +101,7 @@ impl World {
             instance: instance.unwrap(),
             media: None,
             id: MigrationId::from_bytes([7; 10]),
+            run: Default::default(),
             hop,
             settings: Settings::default(),
             state,
@@ -191,7 +194,18 @@ impl World {
     }
 
     fn job(&self) -> Job<'_> {
-        Job { id: &self.id, run: 0, hop_index: 0, hop: &self.hop, settings: &self.settings }
+        Job { id: &self.id, run: self.run.get(), hop_index: 0, hop: &self.hop, settings: &self.settings }
+    }
+
+    /// The migration is begun anew.
+    fn anew(&self) {
+        self.run.set(self.run.get() + 1);
+    }
+
+    /// Disks that the guest has taken offline, by their ids.
+    fn offline(&self) -> Vec<String> {
+        let text = self.ok("# local-cloud sh\ncat /run/osferry/offline\n");
+        text.lines().filter(|line| line.starts_with("d-")).map(str::to_owned).collect()
     }
 
     fn prepare(&self) {
@@ -306,29 +320,76 @@ fn a_2012_r2_becomes_a_2016_with_all_that_it_had() {
     assert_eq!((facts.scan.clone(), facts.issues.len(), facts.reports.len()), (Scan::Done(-1047526896), 0, 2));
     assert_eq!(notable(judge_windows(&facts, &world.hop)), [""; 0]);
 
-    assert!(!guest::read_look(&world.ok(&world.job().look())).unwrap().started);
+    assert!(!guest::read_look(&world.ok(&world.job().look(None))).unwrap().started);
     assert_eq!(world.setup(), Tool::Succeeded);
-    let look = guest::read_look(&world.ok(&world.job().look())).unwrap();
+    for (since, drives) in [(Some(1), 1), (Some(4_000_000_000), 0), (None, 0)] {
+        let look = guest::read_look(&world.ok(&world.job().look(since))).unwrap();
+        assert_eq!((look.written.len(), look.written_unknown.as_str()), (drives, ""), "since {since:?}");
+    }
+    let look = guest::read_look(&world.ok(&world.job().look(None))).unwrap();
     assert!(look.started && !look.no_return && look.log.iter().any(|line| line.contains("Overall progress: [100%]")));
-    let left = guest::read_undone(&world.ok(&world.job().undo())).unwrap();
-    assert!(left[0].contains("only the snapshots lead back"), "{left:?}");
 
     let booted = world.reboot();
     assert_eq!((booted.os_version.as_str(), booted.failed), ("14393", None));
     assert_eq!(world.run(&world.job().reboot()).0, 0, "a second delivery reboots nothing");
     assert_eq!(world.verify(), ["after.activation"], "before it was activated");
     world.ok(&world.job().finish());
+    assert_eq!(world.offline().as_slice(), world.media.as_slice());
     assert_eq!(world.verify(), [""; 0]);
     let seen = guest::read_observation(&world.ok(&world.job().observe(&probes(), 0))).unwrap();
     assert_eq!((seen.services_lost.len(), seen.probes_failed.len()), (0, 0));
 
-    let look = guest::read_look(&world.ok(&world.job().look())).unwrap();
+    let look = guest::read_look(&world.ok(&world.job().look(None))).unwrap();
     assert!(look.no_return);
     let evidence = guest::read_evidence(&world.ok(&world.job().evidence())).unwrap();
     assert!(evidence.iter().any(|(name, text)| name.ends_with(r"Panther\setupact.log") && text.contains("first boot")));
     let root = world.machine.disk_root(&world.ecs.instance(&world.instance).unwrap().unwrap().disks[0]);
     assert!(root.join("c/Windows.old/win.ini").exists(), "the old Windows is the person's to delete");
     assert!(world.machine.console(&world.instance).contains("Windows Setup"));
+    let left = guest::read_undone(&world.ok(&world.job().undo())).unwrap();
+    assert!(left[0].contains("only the snapshots lead back"), "{left:?}");
+}
+
+/// A disk's number is another's as soon as the media are gone.
+#[test]
+fn a_persons_disk_that_has_the_medias_number_stays_online() {
+    let world = World::new(WINDOWS_2016, "Windows Server 2019", Some("m-local-media-win2019-en-us"));
+    let media = world.media.clone().unwrap();
+    world.prepare();
+    assert_eq!(world.offline(), [""; 0]);
+    world.call("DetachDisk", &[("InstanceId", &world.instance), ("DiskId", &media)]);
+    let ids = format!("[\"{media}\"]");
+    eventually("the media are gone", || (world.describe_disk("DiskIds", &ids)["Status"] == "Available").then_some(()));
+    let theirs = world.attach("m-local-media-win2019-en-us");
+    let number = world.ok("# local-cloud sh\n. /osferry/lib\nnumbered_disks | cut -d ' ' -f 1,3\n");
+    assert!(number.contains(&format!("1 {theirs}")), "it has the number that the media had: {number}");
+    world.ok(&world.job().finish());
+    assert_eq!(guest::read_undone(&world.ok(&world.job().undo())).unwrap(), [""; 0]);
+    assert_eq!(world.offline(), [""; 0]);
+    // And the one that is meant goes.
+    world.anew();
+    world.ok(&world.job().prepare_media(&theirs));
+    assert_eq!(guest::read_undone(&world.ok(&world.job().undo())).unwrap(), [""; 0]);
+    assert_eq!(world.offline(), [theirs]);
+}
+
+/// Commands may be delivered late.
+#[test]
+fn after_undo_nothing_of_the_migration_begins() {
+    let world = World::new(WINDOWS_2016, "Windows Server 2019", Some("m-local-media-win2019-en-us"));
+    world.prepare();
+    let disk = world.ecs.instance(&world.instance).unwrap().unwrap().disks[0].clone();
+    assert_eq!(guest::read_undone(&world.ok(&world.job().undo())).unwrap(), [""; 0]);
+    let before = world.machine.manifest(&disk).unwrap();
+    let job = world.job();
+    for late in [job.prepare_media(world.media.as_deref().unwrap()), job.start(), job.reboot()] {
+        let (code, output) = world.run(&late);
+        assert!(code == 4 && output.contains("this migration is over"), "{code}: {output}");
+    }
+    assert_eq!(world.machine.manifest(&disk).unwrap(), before);
+    world.anew();
+    world.prepare();
+    assert_eq!(world.setup(), Tool::Succeeded, "it can be begun anew");
 }
 
 #[test]
@@ -372,7 +433,13 @@ fn what_speaks_against_it_is_named() {
 fn setups_own_scan_names_what_blocks_and_undo_takes_all_back() {
     let world = World::new(WINDOWS_2016, "Windows Server 2019", Some("m-local-media-win2019-en-us"));
     let disk = world.ecs.instance(&world.instance).unwrap().unwrap().disks[0].clone();
-    let before = world.machine.manifest(&disk).unwrap();
+    // But for the note that nothing of this migration begins any more.
+    let manifest = || {
+        let mut lines = world.machine.manifest(&disk).unwrap();
+        lines.retain(|line| !line.contains("ProgramData/osferry"));
+        lines
+    };
+    let before = manifest();
     for (fact, value, ids) in [
         ("blocking_program", "Example Agent 1.0", ["windows.scan-program", "windows.scan"]),
         ("blocking_driver", "oem471.inf", ["windows.scan-driver", "windows.scan"]),
@@ -388,8 +455,9 @@ fn setups_own_scan_names_what_blocks_and_undo_takes_all_back() {
             assert_eq!(guest::read_undone(&world.ok(&world.job().undo())).unwrap(), [""; 0]);
         }
         world.set(fact, "");
+        world.anew();
     }
-    assert_eq!(world.machine.manifest(&disk).unwrap(), before);
+    assert_eq!(manifest(), before);
 }
 
 #[test]
@@ -416,7 +484,7 @@ fn setup_that_fails_says_its_code() {
     let Tool::Failed(why) = world.setup() else { panic!("Setup failed") };
     assert!(["0xC190020E", "not enough room", "too little free space"].iter().all(|text| why.contains(text)), "{why}");
     world.ok(&world.job().undo());
-    assert!(!guest::read_look(&world.ok(&world.job().look())).unwrap().started);
+    assert!(!guest::read_look(&world.ok(&world.job().look(None))).unwrap().started);
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub(crate) enum Script<'a> {
     Finish,
     Verify { probes: &'a [Probe], seconds: u64 },
     Observe { probes: &'a [Probe], seconds: u64 },
-    Look,
+    Look { since: Option<i64> },
     Evidence,
     File { path: &'a str, part: u64 },
 }
@@ -113,9 +113,9 @@ impl Job<'_> {
         self.script(Script::Observe { probes, seconds })
     }
 
-    /// What became of the guest.
-    pub fn look(&self) -> String {
-        self.script(Script::Look)
+    /// What became of the guest; and what was written to its disks after `since`, seconds since 1970 in UTC.
+    pub fn look(&self, since: Option<i64>) -> String {
+        self.script(Script::Look { since })
     }
 
     /// The ends of the logs that say what happened, 20 KB in all at most.

@@ -136,6 +136,59 @@ const CASES: &[Case] = &[
     ),
 ];
 
+/// What the tools ask for that convert within a major release.
+const TOOL_CASES: &[(Engine, &str, Make, &str)] = &[
+    (
+        Engine::Migrate2Rocky,
+        "module_platform",
+        |r| r.write("etc/os-release", "ID=centos\nVERSION_ID=8\nPLATFORM_ID=platform:al8\n"),
+        "platform:al8",
+    ),
+    (Engine::Migrate2Rocky, "module_platform", |r| r.write("etc/os-release", "ID=centos\nVERSION_ID=8\n"), "none"),
+    (Engine::Migrate2Rocky, "dnf_old", |r| replace_package(r, "dnf", "dnf 4.0.9-2.el8 noarch\n"), "4.0.9-2.el8"),
+    (Engine::Migrate2Rocky, "dnf_old", |r| replace_package(r, "dnf", ""), "is not installed"),
+    (Engine::Migrate2Rocky, "plugins_core", |r| replace_package(r, "dnf-plugins-core", ""), "is not installed"),
+    (Engine::AlmalinuxDeploy, "plugins_core", |r| replace_package(r, "dnf-plugins-core", ""), "is not installed"),
+    (Engine::Migrate2Rocky, "tool_missing", |r| r.remove_stub("column"), "column"),
+    (
+        Engine::AlmalinuxDeploy,
+        "panel",
+        |r| r.write("usr/local/psa/version", "17.8.11 1708180301.19\n"),
+        "Plesk 17.8.11",
+    ),
+    (Engine::AlmalinuxDeploy, "panel", |r| r.write("usr/local/psa/version", "18.0.34\n"), "Plesk 18.0.34"),
+    (
+        Engine::AlmalinuxDeploy,
+        "custom_kernel",
+        |r| {
+            r.write("stub/uname", "6.1.0-mine\n");
+            r.write("lib/modules/6.1.0-mine/x", "")
+        },
+        "6.1.0-mine",
+    ),
+];
+
+/// What they do not mind.
+const TOOL_NEAR: &[(Engine, &str, Make)] = &[
+    (Engine::Migrate2Rocky, "dnf_old", |r| replace_package(r, "dnf", "dnf 4.2.7-6.el8 noarch\n")),
+    (Engine::Migrate2Rocky, "dnf_old", |r| replace_package(r, "dnf", "dnf 5.0.1-1.el8 noarch\n")),
+    (Engine::AlmalinuxDeploy, "panel", |r| r.write("usr/local/psa/version", "18.0.35 1800210430.13\n")),
+    (Engine::AlmalinuxDeploy, "panel", |r| r.write("usr/local/psa/version", "19.0.1\n")),
+    (Engine::AlmalinuxDeploy, "panel", |r| r.write("usr/local/cpanel/cpanel", "#!/bin/sh\n")),
+];
+
+fn replace_package(root: &Root, name: &str, line: &str) {
+    const LIST: &str = "var/lib/rpm/packages";
+    let kept: String = root
+        .read(LIST)
+        .lines()
+        .filter(|line| !line.starts_with(&format!("{name} ")))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    root.write(LIST, &kept);
+    root.packages(line);
+}
+
 /// Cases that the script must not take for the fact.
 const NEAR: &[(&str, Make)] = &[
     ("root_link", |r| r.link("images", "data/images")),
@@ -192,8 +245,63 @@ fn what_only_looks_like_it_is_not_told() {
 }
 
 #[test]
+fn what_conversion_tools_refuse_is_seen_before_they_do() {
+    let assess = |root: &Root, engine| root.run(&script(&hop(engine), |job| job.assess())).unwrap();
+    for engine in [Engine::AlmalinuxDeploy, Engine::Migrate2Rocky] {
+        assert_eq!(facts(&assess(&Root::healthy_8(), engine)), BTreeSet::new());
+    }
+    for (engine, fact, make, said) in TOOL_CASES {
+        let root = Root::healthy_8();
+        make(&root);
+        let answer = assess(&root, *engine);
+        assert_eq!(facts(&answer), BTreeSet::from([*fact]), "{answer:?}");
+        assert!(all(&answer, &format!("system.{fact}")).contains(said), "{said}: {answer:?}");
+    }
+    for (engine, fact, make) in TOOL_NEAR {
+        let root = Root::healthy_8();
+        make(&root);
+        let answer = assess(&root, *engine);
+        assert_eq!(facts(&answer), BTreeSet::new(), "{fact}");
+    }
+}
+
+/// What is told beside the facts of the system.
+#[test]
+fn packages_modules_and_repositories_are_told() {
+    let cases: [(&str, Make, &[&str]); 6] = [
+        (
+            "epel_modular",
+            |r| r.write("etc/yum.repos.d/epel-modular.repo", "[epel-modular]\nname=x\nenabled=1\n"),
+            &["yes"],
+        ),
+        (
+            "epel_modular",
+            |r| r.write("etc/yum.repos.d/epel-modular.repo", "[epel-modular]\nenabled=0\n[epel]\nenabled=1\n"),
+            &[],
+        ),
+        (
+            "foreign_module",
+            |r| r.append("proc/modules", "wireguard 1 0 - Live 0x0 (OE)\nxfs 1 0 - Live 0x0\n"),
+            &["wireguard"],
+        ),
+        ("foreign_module", |r| r.append("proc/modules", "dm_mod 1 0 - Live 0x0 (T)\n"), &[]),
+        ("mysql", |r| r.packages("mysql-community-server 8.0.36-1.el8 x86_64\n"), &["mysql-community-server-8.0.36"]),
+        ("mysql", |r| r.packages("mariadb-libs 5.5.68-1.el7 x86_64\n"), &[]),
+    ];
+    for (key, make, said) in cases {
+        let root = Root::healthy();
+        make(&root);
+        assert_eq!(all(&assess(&root), key), said, "{key}");
+    }
+    let root = Root::healthy();
+    root.append("proc/mounts", "/dev/vda1 /again xfs rw 0 0\n/dev/loop0 /snap ext4 rw 0 0\nnas:/ /nas nfs rw 0 0\n");
+    assert_eq!(all(&assess(&root), "mounts"), ["3"], "what leapp lays something over");
+}
+
+#[test]
 fn every_fact_that_is_judged_has_its_case() {
     let cases: BTreeSet<&str> = CASES.iter().map(|(fact, ..)| *fact).chain(PLAIN).chain(["held"]).collect();
+    let cases: BTreeSet<&str> = cases.into_iter().chain(TOOL_CASES.iter().map(|(_, fact, ..)| *fact)).collect();
     assert_eq!(cases, migration::findings::system_facts().collect());
 }
 

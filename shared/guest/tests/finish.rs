@@ -163,3 +163,17 @@ fn without_a_preparation_nothing_is_changed() {
     assert_eq!(finish(&root), Finished::default());
     assert_eq!(root::difference(&before, &root.manifest()), [""; 0]);
 }
+
+/// A service lives on: with the answer's pipe in its hands the command would not end.
+#[test]
+fn what_is_started_does_not_hold_the_answer_open() {
+    let root = migrated(|root| {
+        let body = "case $1 in is-enabled) echo disabled ;; start) ls -l /proc/$$/fd >\"$R/stub/open\" ;; esac";
+        root.stub("systemctl", body);
+    });
+    let finish = script(&hop_7(), |job| job.finish());
+    root.run(&format!("answer=$(readlink /proc/$$/fd/1)\necho \"$answer\" >\"$R/stub/answer\"\n{finish}")).unwrap();
+    let (answer, open) = (root.read("stub/answer"), root.read("stub/open"));
+    assert!(answer.starts_with("pipe:") && open.contains("/dev/null"), "{answer} {open}");
+    assert!(!open.contains(answer.trim()), "{answer} {open}");
+}

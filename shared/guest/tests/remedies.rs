@@ -5,7 +5,8 @@
 mod root;
 
 use migration::Remediation;
-use root::{Root, all, difference, hop_7, script};
+use migration::path::Engine;
+use root::{Root, all, difference, hop, hop_7, script};
 
 /// A remediation, a guest that needs it, and what it leads to.
 type Case = (Remediation, fn(&Root), fn(&Root) -> bool);
@@ -164,6 +165,65 @@ fn each_is_applied_once_and_taken_back_to_the_byte() {
             assert_eq!(difference(&before, &root.manifest()), [""; 0], "{remediation:?}, again: {again}");
         }
     }
+}
+
+/// What is done otherwise where packages are dpkg's.
+const ON_DEBIAN: &[Case] = &[
+    (
+        Remediation::RemoveI686,
+        |r| r.debs("libc6 2.31-13+deb11u11 i386\nzlib1g 1:1.2.11.dfsg-2+deb11u2 i386\n"),
+        |r| !r.read("var/lib/dpkg/packages").contains("i386") && r.read("var/lib/dpkg/packages").lines().count() == 4,
+    ),
+    (
+        Remediation::CleanBoot,
+        |r| {
+            r.append("proc/mounts", "/dev/vda2 /boot ext4 rw 0 0\n");
+            r.debs("linux-image-5.10.0-8-amd64 5.10.46-4 amd64\nlinux-image-5.10.0-32-amd64 5.10.223-1 amd64\nlinux-image-amd64 5.10.223-1 amd64\n");
+            for version in ["5.10.0-8-amd64", "5.10.0-20-amd64", "5.10.0-32-amd64"] {
+                for file in ["vmlinuz", "initrd.img", "System.map", "config"] {
+                    r.write(&format!("boot/{file}-{version}"), version);
+                }
+            }
+        },
+        |r| {
+            let left: Vec<_> = r.manifest().into_keys().filter(|path| path.starts_with("boot")).collect();
+            let count = |version: &str| left.iter().filter(|path| path.to_string_lossy().contains(version)).count();
+            (count("-8-amd64"), count("-20-amd64"), count("-32-amd64")) == (0, 4, 4)
+        },
+    ),
+];
+
+#[test]
+fn debians_packages_and_kernels_are_taken_back_to_the_byte_too() {
+    let hop = hop(Engine::AptFullUpgrade);
+    for (remediation, make, is_mended) in ON_DEBIAN {
+        let prepare = script(&hop, |job| job.prepare(&[*remediation]));
+        let undo = script(&hop, |job| job.undo());
+        let root = Root::healthy_debian();
+        make(&root);
+        let before = root.manifest();
+        let mut once = None;
+        for _ in 0..2 {
+            let answer = root.run(&prepare).unwrap();
+            assert_eq!(all(&answer, "applied"), [remediation.name()], "{answer:?}");
+            assert!(is_mended(&root), "{remediation:?}: {:#?}", difference(&before, &root.manifest()));
+            let done = root.manifest();
+            assert_eq!(difference(once.get_or_insert(done.clone()), &done), [""; 0], "{remediation:?} is done twice");
+        }
+        for again in [false, true] {
+            let answer = root.run(&undo).unwrap();
+            assert_eq!(all(&answer, "undone"), ["yes"], "{remediation:?}: {answer:?}");
+            assert_eq!(difference(&before, &root.manifest()), [""; 0], "{remediation:?}, again: {again}");
+        }
+    }
+    // What could not be put back is not removed.
+    let root = Root::healthy_debian();
+    root.debs("libc6 2.31-13+deb11u11 i386\n");
+    root.write("stub/no-repository", "");
+    root.stub("sleep", ":");
+    let answer = root.run(&script(&hop, |job| job.prepare(&[Remediation::RemoveI686]))).unwrap();
+    assert!(all(&answer, "problem")[0].contains("could not be put back"), "{answer:?}");
+    assert!(root.read("var/lib/dpkg/packages").contains("i386"));
 }
 
 #[test]

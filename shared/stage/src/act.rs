@@ -68,6 +68,8 @@ pub struct Output {
     pub exit_code: i64,
     /// Standard output and error.
     pub text: String,
+    /// Bytes of it that are missing at its beginning.
+    pub dropped: u64,
     /// `t-…`
     pub invoke_id: String,
 }
@@ -156,7 +158,12 @@ impl<'a, C: Cloud> Job<'a, C> {
             }
             // 194 (reboot; 3010 on Windows) may be reported as either.
             "Success" | "Failed" if result.exit_code.is_some() && !interrupted(&result.error_code) => {
-                Command::Ran(Output { exit_code: result.exit_code.unwrap_or_default(), text: result.output, invoke_id })
+                Command::Ran(Output {
+                    exit_code: result.exit_code.unwrap_or_default(),
+                    text: result.output,
+                    dropped: result.dropped,
+                    invoke_id,
+                })
             }
             status => {
                 Command::Lost(format!("{key} ({invoke_id}): {status} {} {}", result.error_code, result.error_info))
@@ -301,9 +308,24 @@ fn interrupted(error_code: &str) -> bool {
 }
 
 impl Output {
-    /// Reads it with one of guest's readers.
+    /// Reads it with one of guest's readers; an answer whose beginning is missing is none.
     pub fn read<T>(&self, read: impl FnOnce(&str) -> Result<T, guest::OutputError>) -> Result<T, Fault> {
         let what = || format!("command {} ended with {}", self.invoke_id, self.exit_code);
-        read(&self.text).map_err(|source| Fault::Output { what: what(), source })
+        let whole = if self.dropped > 0 { Err(guest::OutputError::Cut { dropped: self.dropped }) } else { Ok(()) };
+        whole.and_then(|()| read(&self.text)).map_err(|source| Fault::Output { what: what(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_whose_beginning_is_missing_is_none() {
+        let whole = Output { exit_code: 0, text: "osf\tdone\tyes\n".into(), dropped: 0, invoke_id: "t-1".into() };
+        assert!(whole.read(guest::read_done).is_ok());
+        let cut = Output { dropped: 7, ..whole };
+        let cause = cut.read(guest::read_done).unwrap_err().cause();
+        assert!(cause.code == Code::GuestOutput && cause.text.contains("7 bytes"), "{cause:?}");
     }
 }

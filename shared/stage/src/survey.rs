@@ -245,8 +245,8 @@ fn disk_facts(disk: Disk) -> DiskFacts {
     }
 }
 
-/// A time as ECS writes it, with and without seconds: `2017-12-10T04:04Z`.
-fn millis(time: &str) -> Option<Millis> {
+/// A time as ECS writes it, with and without seconds: `2017-12-10T04:04Z`; None when it is none.
+pub fn millis(time: &str) -> Option<Millis> {
     time.parse().ok().map(Timestamp::as_millisecond)
 }
 

@@ -110,7 +110,8 @@ pub(super) fn install(place: &Path, root: &Path, repo: &str, extra: &[String], q
     };
     let manager = if system.major == 7 { "yum" } else { "dnf" };
     let own: &[&str] = match repo {
-        "el7" | "el8" => &["epel-release", "mysql-community-server"],
+        "el7" => &["epel-release", "mysql-community-server"],
+        "el8" => &["epel-release", "mysql-community-server", "dnf-plugins-core"],
         "rhel7" => &["rhui-client"],
         _ => &[],
     };

@@ -30,6 +30,7 @@ pub fn read_assessment(output: &str) -> Result<GuestFacts, OutputError> {
         memory_mib: answer.number("memory_mib")?,
         // Scripts before this one did not tell.
         memory_total_mib: answer.text("memory_total_mib").parse().unwrap_or(0),
+        mounts: answer.count("mounts")?,
         free_mib,
         foreign_packages: answer.all("foreign_package"),
         package_manager: answer.all("package_problem").join("; "),

@@ -23,6 +23,12 @@ pub enum OutputError {
         /// The end of what it printed.
         end: String,
     },
+    /// Its beginning was dropped: what is missing in it may be what matters.
+    #[error("{dropped} bytes of the script's output were dropped at its beginning")]
+    Cut {
+        /// Bytes that are missing.
+        dropped: u64,
+    },
     /// A value is not what it should be.
     #[error("the script's output has {key}={value:?}")]
     BadValue {

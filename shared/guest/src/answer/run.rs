@@ -52,13 +52,15 @@ pub struct Look {
     pub alive: bool,
     /// Whether the tool has passed its point of no return: only the snapshots lead back.
     pub no_return: bool,
-    /// What was written since the tool was started, by file system: what going back would lose.
+    /// What was written since the moment that was asked for, by file system: what going back would lose.
     pub written: Vec<Written>,
+    /// Why that is not all; empty when it is, or was not asked for.
+    pub written_unknown: String,
     /// The end of the tool's log.
     pub log: Vec<String>,
 }
 
-/// Files that are newer than the tool's start.
+/// Files that are newer than that moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Mount point.
@@ -145,6 +147,7 @@ pub fn read_look(output: &str) -> Result<Look, OutputError> {
         alive: answer.yes("alive"),
         no_return: answer.yes("no_return"),
         written,
+        written_unknown: answer.text("written_unknown"),
         log: answer.all("log"),
     })
 }
@@ -183,8 +186,14 @@ mod tests {
         let answer = [("boot_id", "b"), ("boot_id_before", "a"), ("os_id", "centos"), ("finishing", "FirstBoot")];
         let booted = read_booted(&lines(&answer)).unwrap();
         assert_eq!((booted.finishing.as_deref(), booted.failed), (Some("FirstBoot"), None));
-        let look = read_look(&lines(&[("started", "yes"), ("no_return", "no"), ("written", "/data 12 3")])).unwrap();
-        assert!(look.started && !look.no_return);
+        let look = read_look(&lines(&[
+            ("started", "yes"),
+            ("no_return", "no"),
+            ("written", "/data 12 3"),
+            ("written_unknown", "cut off"),
+        ]))
+        .unwrap();
+        assert!(look.started && !look.no_return && look.written_unknown == "cut off");
         assert_eq!(look.written, [Written { mount: "/data".into(), files: 12, mib: 3 }]);
         assert!(read_look(&lines(&[("written", "/data many 3")])).is_err());
     }

@@ -112,6 +112,24 @@ check_packages() {
     installed gcc glibc libc6 | prefix version
     echo "version kernel-$(uname -r)"
     check_sshd
+    case $ENGINE in almalinux-deploy | migrate2rocky) check_for_tool ;; esac
+}
+# What these tools ask for at their start. They have no dry run: their refusal would come after the point of no return.
+check_for_tool() {
+    platform=$(. "$R/etc/os-release" && printf %s "${PLATFORM_ID-}")
+    [ "$platform" = "platform:el$FROM" ] || echo "module_platform ${platform:-none}"
+    dnf=$(awk '$1 == "dnf" { print $2 }' "$WORK/installed")
+    echo "${dnf:-0}" | awk -F '[.-]' '$1 < 4 || $1 == 4 && $2 < 2 { found = 1 } END { exit !found }' && echo "dnf_old ${dnf:-is not installed}"
+    [ -n "$(installed dnf-plugins-core)" ] || echo "plugins_core is not installed"
+    for tool in rpm dnf awk column tee tput mkdir cat arch sort uniq rmdir df rm head curl sha512sum mktemp systemd-detect-virt sed grep; do
+        have $tool || echo "tool_missing $tool"
+    done
+    [ ! -d "$R/sys/firmware/efi" ] || for tool in findmnt grub2-mkconfig mokutil lsblk; do
+        have $tool || echo "tool_missing $tool"
+    done
+    # Any cPanel, and Plesk from 18.0.35 on.
+    sed -n 's/^\([0-9.]*\).*/\1/p' "$R/usr/local/psa/version" | head -n 1 | awk -F . '
+        $1 < 18 || $1 == 18 && $2 == 0 && $3 < 35 { print "panel Plesk " $0 }'
 }
 # EL 7: changed and no word on root in the global part. EL 8: as delivered, so the package's next one replaces it.
 check_sshd() {
@@ -125,19 +143,31 @@ check_sshd() {
     esac
 }
 
-say_os
-awk '/^MemAvailable:/ { print "osf\tmemory_mib\t" int($2 / 1024) } /^MemTotal:/ { print "osf\tmemory_total_mib\t" int($2 / 1024) }' "$R/proc/meminfo"
-for path in /usr /var /boot; do
-    say free_mib "$path $(df -Pk "$R$path" | awk 'NR == 2 { print int($4 / 1024) }')"
-done
-awk '$NF ~ /^\(.*[OEPF].*\)$/ { print $1 }' "$R/proc/modules" | head -n 20 | say_lines foreign_module
+awk '$NF ~ /^\(.*[OEPF].*\)$/ { print $1 }' "$R/proc/modules" | say_lines foreign_module 600
 (! rpm_based || copy_rpm_database; check_files; check_boot; check_packages) 2>/dev/null |
-    awk 'seen[$1]++ < 20 { name = $1; sub(/^[^ ]+ /, ""); print "osf\tsystem." name "\t" substr($0, 1, 200) }'
+    awk '
+        {
+            name = $1
+            sub(/^[^ ]+ /, "")
+            line = "osf\tsystem." name "\t" substr($0, 1, 120)
+            # One of each is always told.
+            if (!(name in told)) { told[name] = 1; used += length(line) + 1; print line; next }
+            whose[++count] = name
+            rest[count] = line
+        }
+        END {
+            for (at = 1; at <= count; at++) {
+                used += length(rest[at]) + 1
+                if (used > 7000) more[whose[at]]++
+                else print rest[at]
+            }
+            for (name in more) print "osf\tsystem." name "\tand " more[name] " more"
+        }'
 
 # Why there is no plan: what cannot be reached now may be reached later, what cannot be resolved stays so.
 tell_problem() {
     if unreachable "$WORK/plan"; then
-        grep -i -E '(error|err|failed|cannot|could not|unable)' "$WORK/plan" | tail -n 3 | cut -c 1-300 | say_lines unreachable
+        grep -i -E '(error|err|failed|cannot|could not|unable)' "$WORK/plan" | tail -n 3 | say_lines unreachable
     else
         grep -A 12 -i -E '^(error|e:|the following packages have unmet)' "$WORK/plan" | head -n 12 | say_lines problem
         tail -n 3 "$WORK/plan" | say_lines problem
@@ -145,4 +175,11 @@ tell_problem() {
 }
 
 engine_preview
+say_os
+awk '/^MemAvailable:/ { print "osf\tmemory_mib\t" int($2 / 1024) } /^MemTotal:/ { print "osf\tmemory_total_mib\t" int($2 / 1024) }' "$R/proc/meminfo"
+# leapp lays something over each.
+say mounts "$(awk '$1 ~ "^/dev/" && $1 !~ "^/dev/loop" && $3 ~ /^(ext[234]|xfs|btrfs|vfat)$/ && !seen[$2]++ { count++ } END { print count + 0 }' "$mounts")"
+for path in /usr /var /boot; do
+    say free_mib "$path $(df -Pk "$R$path" | awk 'NR == 2 { print int($4 / 1024) }')"
+done
 say 'done' yes

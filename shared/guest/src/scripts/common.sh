@@ -35,8 +35,19 @@ fetch() {
     done
 }
 
-say() { printf 'osf\t%s\t%s\n' "$1" "$2"; }
-say_lines() { while IFS= read -r line; do [ -z "$line" ] || say "$1" "$line"; done; }
+# Of a long output Cloud Assistant keeps the end: no value and no list grows without limit, and what decides comes last.
+say() { printf 'osf\t%s\t%.1000s\n' "$1" "$2"; }
+# KEY [BYTES]: an answer for each line of the standard input, so much in all; how many did not fit is said.
+say_lines() {
+    awk -v key="$1" -v room="${2:-1000}" '
+        $0 != "" {
+            line = "osf\t" key "\t" substr($0, 1, 300)
+            room -= length(line) + 1
+            if (room < 0 && told) more++
+            else { print line; told = 1 }
+        }
+        END { if (more) print "osf\t" key "\tand " more " more" }'
+}
 have() { command -v "$1" >/dev/null 2>&1; }
 
 say_os() {

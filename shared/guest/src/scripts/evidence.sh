@@ -2,13 +2,14 @@
 room=20000
 # NAME BYTES: the end of the standard input, as one exhibit.
 exhibit() {
-    text=$(tail -c "$2" | tr -d '\000-\010\013-\037' | cut -c 1-400)
+    text=$(tail -c "$2" | tr -d '\000-\010\013-\037' | cut -c 1-300 | tail -n 60)
     [ -n "$text" ] || return 0
-    size=$(printf %s "$text" | wc -c)
+    # With what each line of the answer begins with.
+    size=$(printf '%s\n' "$text" | awk '{ size += length($0) + 10 } END { print size }')
     [ $((room - size)) -gt 0 ] || return 0
     room=$((room - size))
     say exhibit "$1"
-    printf '%s\n' "$text" | say_lines line
+    printf '%s\n' "$text" | say_lines line 20000
 }
 # PATH BYTES
 log() {

@@ -5,7 +5,7 @@ if [ -f "$R$FILE" ]; then
     packed() { if [ $encoding = gzip ]; then gzip -c <"$R$FILE"; else cat "$R$FILE"; fi; }
     say encoding $encoding
     say size "$(packed | wc -c | tr -d ' ')"
-    say chunk "$(packed | tail -c +$((PART * 15000 + 1)) | head -c 15000 | base64 | tr -d '\n')"
+    printf 'osf\tchunk\t%s\n' "$(packed | tail -c +$((PART * 15000 + 1)) | head -c 15000 | base64 | tr -d '\n')"
 else
     say missing "$FILE"
 fi

@@ -42,7 +42,10 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         Script::Observe { probes, seconds } => {
             whole(&(left(seconds) + &probe_function(probes)), &[], &[HEALTH, include_str!("observe.sh")])
         }
-        Script::Look => whole("", &[], &[include_str!("look.sh")]),
+        Script::Look { since } => {
+            let told = format!("SINCE={}\n", since.map(|at| at.to_string()).unwrap_or_default());
+            whole(&told, &[], &[include_str!("look.sh")])
+        }
         Script::Evidence => whole("", &[], &[include_str!("evidence.sh")]),
         Script::File { path, part } => {
             whole(&format!("FILE={} PART={part}\n", quote(path)), &[], &[include_str!("file.sh")])
@@ -179,6 +182,8 @@ fn probe_line(probe: &Probe) -> String {
 
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+mod size_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

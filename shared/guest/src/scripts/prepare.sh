@@ -51,7 +51,7 @@ done
 if type engine_install >/dev/null 2>&1; then
     engine_install >"$WORK/install" 2>&1 </dev/null
     code=$?
-    grep '^osf	' "$WORK/install"
+    grep '^osf	' "$WORK/install" | head -n 9
     [ $code -eq 0 ] || grep -q -e '^osf	problem' -e '^osf	unreachable' "$WORK/install" ||
         say problem "$ENGINE cannot be installed: $(tail -n 3 "$WORK/install" | tr '\n' ' ' | cut -c 1-300)"
 fi

@@ -93,7 +93,7 @@ if [ -f "$JOURNAL" ]; then
     while read -r kind what; do check_back "$kind" "$what"; done <"$WORK/journal" >>"$WORK/left"
 fi
 if [ -s "$WORK/left" ]; then
-    head -n 20 "$WORK/left" | cut -c 1-300 | say_lines left
+    say_lines left 6000 <"$WORK/left"
 else
     # Out of the way at once: a half removed directory would take back the wrong things.
     [ ! -d "$DIR" ] || mv -f "$DIR" "$DIR.gone"

@@ -13,25 +13,22 @@ while :; do
     [ -n "$lost$failed$closed" ] && [ "$(date +%s)" -lt "$until" ] || break
     sleep 1
 done
-say_os
-say boot_id_before "$(cat "$DIR/before/boot_id" 2>/dev/null)"
-engine_success && say tool_succeeded yes
-say_kernel
 printf '%s\n' "$lost" | say_lines service_lost
 printf '%s\n' "$failed" | say_lines probe_failed
 # A port whose program is gone, or that systemd held for others, went with its package.
 printf '%s\n' "$closed" | while read -r port program; do
     case $program in
     '') ;;
-    */systemd) say port_retired "$port $program" ;;
-    /*) if [ -e "$program" ]; then say port_lost "$port $program"; else say port_retired "$port $program"; fi ;;
-    *) say port_lost "$port" ;;
+    */systemd) echo "retired $port $program" ;;
+    /*) if [ -e "$program" ]; then echo "lost $port $program"; else echo "retired $port $program"; fi ;;
+    *) echo "lost $port" ;;
     esac
-done
+done >"$WORK/gone"
+for how in retired lost; do sed -n "s/^$how //p" "$WORK/gone" | say_lines port_$how; done
 # KEY NAME: what was there before and is not now.
 compare() {
     "list_$2" >"$WORK/$2"
-    missing "$2" | head -n 60 | say_lines "$1"
+    missing "$2" | say_lines "$1"
 }
 compare mount_lost mounts
 compare user_lost users
@@ -40,12 +37,12 @@ compare kernel_argument_lost kernel_arguments
 compare module_lost modules
 list_enabled >"$WORK/enabled"
 missing enabled | while IFS= read -r unit; do
-    if unit_exists "$unit"; then say service_disabled "$unit"; fi
-done
+    if unit_exists "$unit"; then printf '%s\n' "$unit"; fi
+done | say_lines service_disabled
 # Configuration that a person had changed, and that is different now.
 while read -r sum file; do
-    [ "$(cksum 2>/dev/null <"$R$file" | cut -d ' ' -f 1)" = "$sum" ] || say configuration_changed "$file"
-done 2>/dev/null <"$DIR/before/changed_configuration"
+    [ "$(cksum 2>/dev/null <"$R$file" | cut -d ' ' -f 1)" = "$sum" ] || printf '%s\n' "$file"
+done 2>/dev/null <"$DIR/before/changed_configuration" | say_lines configuration_changed
 [ "$(selinux_mode)" = "$(cat "$DIR/before/selinux" 2>/dev/null)" ] ||
     say setting_changed "SELinux: $(cat "$DIR/before/selinux" 2>/dev/null), now $(selinux_mode)"
 [ "$(default_target)" = "$(cat "$DIR/before/target" 2>/dev/null)" ] ||
@@ -58,6 +55,10 @@ fi
 list_packages >"$WORK/packages"
 # Without the tool, which `finish` has removed.
 sed 's/\.[^.]*$//' "$DIR/undo/packages" 2>/dev/null >"$WORK/tools"
-missing packages | grep -v -x -F -f "$WORK/tools" | head -n 60 | say_lines package_lost
+missing packages | grep -v -x -F -f "$WORK/tools" | say_lines package_lost
 say packages_new "$(grep -c -v -x -F -f "$DIR/before/packages" "$WORK/packages")"
+say_kernel
+engine_success && say tool_succeeded yes
+say boot_id_before "$(cat "$DIR/before/boot_id" 2>/dev/null)"
+say_os
 say done yes

@@ -11,8 +11,9 @@ while ! over && [ "$(date +%s)" -lt "$until" ]; do
     fi
     sleep 0.2
 done
-if over; then say state "$(cat "$DIR/state.json")"; say done yes; exit 0; fi
-[ -s "$DIR/state.json" ] && say state "$(cat "$DIR/state.json")"
+# As it is: it has a limit of its own.
+[ ! -s "$DIR/state.json" ] || printf 'osf\tstate\t%s\n' "$(cat "$DIR/state.json")"
+if over; then say done yes; exit 0; fi
 [ "$grace" -gt 0 ] || say died yes
 # "percent phase", where the tool itself tells more.
 say progress "$(engine_progress)"

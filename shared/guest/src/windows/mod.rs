@@ -21,6 +21,7 @@ const COMMON: &str = include_str!("scripts/common.ps1");
 const INVENTORY: &str = include_str!("scripts/inventory.ps1");
 const MEDIA: &str = include_str!("scripts/media.ps1");
 const HEALTH: &str = include_str!("scripts/health.ps1");
+const DISK: &str = include_str!("scripts/disk.ps1");
 
 /// The KMS of Alibaba Cloud, as an instance in a VPC reaches it on TCP 1688.
 const KMS: &str = "kms.cloud.aliyuncs.com";
@@ -55,7 +56,7 @@ pub(crate) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         }
         // Nothing can be mended by itself here, and every disk is looked at.
         Script::Prepare(_) => prepare(job, ""),
-        Script::Undo => plain("undo", include_str!("scripts/undo.ps1")),
+        Script::Undo => [&head("undo").end(), COMMON, DISK, include_str!("scripts/undo.ps1")].concat(),
         Script::Start => start(job),
         Script::Watch { seconds } => {
             let head = head("watch").set("SECONDS_LEFT", &seconds.to_string()).end();
@@ -66,7 +67,7 @@ pub(crate) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         Script::Finish => {
             let key = volume_key(&job.hop.to).unwrap_or_default();
             let head = head("finish").set("KEY", key).set("KMS", KMS).end();
-            [&head, COMMON, INVENTORY, include_str!("scripts/finish.ps1")].concat()
+            [&head, COMMON, INVENTORY, DISK, include_str!("scripts/finish.ps1")].concat()
         }
         Script::Verify { probes, seconds } => {
             let head = head("verify").set("SECONDS_LEFT", &seconds.to_string()).probes(probes).end();
@@ -76,7 +77,10 @@ pub(crate) fn script(job: &Job<'_>, script: Script<'_>) -> String {
             let head = head("observe").set("SECONDS_LEFT", &seconds.to_string()).probes(probes).end();
             [&head, COMMON, INVENTORY, HEALTH, include_str!("scripts/observe.ps1")].concat()
         }
-        Script::Look => [&head("look").end(), COMMON, INVENTORY, include_str!("scripts/look.ps1")].concat(),
+        Script::Look { since } => {
+            let since = since.map(|at| at.to_string()).unwrap_or_default();
+            [&head("look").set("SINCE", &since).end(), COMMON, INVENTORY, include_str!("scripts/look.ps1")].concat()
+        }
         Script::Evidence => plain("evidence", include_str!("scripts/evidence.ps1")),
         Script::File { path, part } => {
             let head = head("file").set("SOURCE", path).set("PART", &part.to_string()).end();
@@ -88,7 +92,7 @@ pub(crate) fn script(job: &Job<'_>, script: Script<'_>) -> String {
 /// The media disk's serial number is its id without `d-`. Source: ECS, "View the serial number of a block device".
 fn prepare(job: &Job<'_>, disk_id: &str) -> String {
     let head = Head::of("prepare", job).set("MEDIA", disk_id.strip_prefix("d-").unwrap_or(disk_id)).end();
-    [&head, COMMON, include_str!("scripts/prepare.ps1")].concat()
+    [&head, COMMON, DISK, include_str!("scripts/prepare.ps1")].concat()
 }
 
 fn start(job: &Job<'_>) -> String {

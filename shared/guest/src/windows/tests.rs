@@ -1,5 +1,5 @@
-//! Every script is one that the oldest PowerShell in question would read, and fits into a command. No PowerShell
-//! runs here: the grammar is what can be checked.
+//! Every script is one that the oldest PowerShell in question would read, and fits into a command. No script is run
+//! here: the grammar is what can be checked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,7 +73,7 @@ fn with_scripts(from: &str, to: &str, check: impl Fn(&str, &str)) {
         ("finish", job.finish()),
         ("verify", job.verify(&probes, hour)),
         ("observe", job.observe(&probes, hour)),
-        ("look", job.look()),
+        ("look", job.look(Some(1_700_000_000))),
         ("evidence", job.evidence()),
         ("file", job.file("C:\\$WINDOWS.~BT\\it's\\日志.xml", 7)),
         ("tool", [&Head::of("tool", &job).end(), include_str!("scripts/tool.ps1")].concat()),
@@ -104,6 +104,36 @@ fn every_script_parses() {
         let faults = faults(script);
         assert!(faults.is_empty(), "{name}: {faults:#?}");
     });
+}
+
+/// PowerShell's own parser, where this machine has one; it is newer than those in question, so it may let through what
+/// they do not know, but nothing that it refuses is a script.
+#[test]
+fn powershell_itself_parses_every_script_where_there_is_one() {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let Some(pwsh) = std::env::split_paths(&path).map(|dir| dir.join("pwsh")).find(|file| file.is_file()) else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    every_script(|name, script| {
+        count.set(count.get() + 1);
+        std::fs::write(dir.path().join(format!("{:02}-{name}.ps1", count.get())), script).unwrap();
+    });
+    std::fs::write(dir.path().join("99-broken.ps1"), "if ($x) { Say 'a' 'b'").unwrap();
+    let check = "Get-ChildItem -Filter *.ps1 | Sort-Object Name | ForEach-Object { $file = $_.Name; $faults = $null; \
+                 [void][Management.Automation.Language.Parser]::ParseFile($_.FullName, [ref]$null, [ref]$faults); \
+                 foreach ($fault in $faults) { '{0}: {1}' -f $file, $fault.Message } }";
+    let output = std::process::Command::new(pwsh)
+        .args(["-NoLogo", "-NoProfile", "-NonInteractive", "-Command", check])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let faults: Vec<&str> = said.lines().filter(|line| !line.is_empty()).collect();
+    // Only what is broken on purpose.
+    assert!(!faults.is_empty() && faults.iter().all(|line| line.starts_with("99-")), "{said}");
 }
 
 #[test]
@@ -234,6 +264,118 @@ fn after_setup_was_stopped_undo_looks_again() {
             assert!(!deleted.contains("TooLate"));
         }
     });
+}
+
+/// Commands of a name, with whether they stand in a loop, and their text.
+fn commands(script: &str, wanted: &str) -> Vec<(bool, String)> {
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_powershell::LANGUAGE.into()).unwrap();
+    let tree = parser.parse(script, None).unwrap();
+    let mut found = Vec::new();
+    let mut nodes = vec![(tree.root_node(), false)];
+    while let Some((node, looped)) = nodes.pop() {
+        let text = &script[node.byte_range()];
+        if node.kind() == "command" && text.split([' ', '\n']).next() == Some(wanted) {
+            found.push((looped, text.to_owned()));
+        }
+        let each = node.kind() == "command" && text.starts_with("ForEach-Object");
+        let looped = looped || each || matches!(node.kind(), "foreach_statement" | "for_statement" | "while_statement");
+        nodes.extend((0..node.child_count()).filter_map(|index| node.child(index as u32)).map(|node| (node, looped)));
+    }
+    found
+}
+
+/// Of 24 KB Cloud Assistant keeps the end; what is said most by each command of a script together is less.
+#[test]
+fn every_answer_has_a_limit_below_what_is_kept() {
+    every_script(|name, script| {
+        let (_, body) = script.split_once("function Done").unwrap_or(("", script));
+        // Two have a limit of another kind.
+        let own = |text: &str| text.starts_with("Say 'image'") || name == "evidence" || name == "file";
+        let mut most = 30 * 60;
+        for (looped, text) in commands(body, "Say").into_iter().chain(commands(body, "Line")) {
+            assert!(!looped || own(&text), "{name} says in a loop: {text}");
+            let told = text.splitn(3, ' ').nth(2).unwrap_or_default();
+            most += if told.starts_with('\'') || told.starts_with('"') { 120 } else { 600 };
+        }
+        for (looped, text) in commands(body, "SayAll") {
+            let room = text.rsplit(' ').next().and_then(|last| last.parse().ok()).unwrap_or(1000);
+            // The lists that are compared afterwards.
+            most += if looped { 5 * room } else { room };
+        }
+        most += commands(body, "SayState").len() * 2200;
+        assert!(most < 20 * 1024, "{name}: {most}");
+    });
+    assert!(include_str!("scripts/assess.ps1").contains("Select-Object -First 30)) { Say 'image'"));
+    assert!(include_str!("scripts/tool.ps1").contains("-gt 1900"));
+    let loops = "foreach ($x in $y) { Say 'a' $x }\n$y | ForEach-Object { Say 'b' $_ }\nSay 'c' 'd'\n";
+    let mut found = commands(loops, "Say");
+    found.sort();
+    let found: Vec<(bool, &str)> = found.iter().map(|(looped, text)| (*looped, text.as_str())).collect();
+    assert_eq!(found, [(false, "Say 'c' 'd'"), (true, "Say 'a' $x"), (true, "Say 'b' $_")]);
+}
+
+/// What decides is said last: the answer's beginning is what is dropped.
+#[test]
+fn what_decides_comes_last() {
+    with_scripts("Windows Server 2016", "Windows Server 2019", |name, script| {
+        if ["verify", "look", "assess"].contains(&name) {
+            let (_, body) = script.split_once("function Finishing").unwrap();
+            let os = body.find("SayOs\n").unwrap();
+            let lists = if name == "assess" { 0 } else { body.rfind("SayAll ").unwrap() };
+            assert!(os > lists, "{name}");
+        }
+        if !["tool", "identify"].contains(&name) {
+            assert!(
+                script.trim_end().ends_with("Done")
+                    || script.contains("\nConclude\n")
+                    || script.contains("\nUndone\n")
+                    || name == "reboot",
+                "{name}"
+            );
+        }
+    });
+}
+
+/// A disk's number in Windows is another's after a reboot, or when the media are gone.
+#[test]
+fn no_script_takes_a_disk_by_a_number_that_was_noted() {
+    let mut taken = 0;
+    every_script(|_, script| assert!(!script.contains("media_disk")));
+    for (name, script) in [("disk", DISK), ("prepare", include_str!("scripts/prepare.ps1"))] {
+        for (_, rest) in script.match_indices("select disk ").map(|(at, found)| script.split_at(at + found.len())) {
+            assert!(rest.starts_with("$($disk.Index)"), "{name}: {rest}");
+            taken += 1;
+        }
+    }
+    assert_eq!(taken, 4);
+    with_scripts("Windows Server 2016", "Windows Server 2019", |name, script| {
+        if name == "undo" || name == "finish" {
+            assert!(script.contains("FindDisk (Read \"$DIR\\media_serial\")") && script.contains("\nPutMediaAway\n"));
+            assert_eq!(script.matches("select disk ").count(), 1, "{name}");
+        }
+    });
+}
+
+/// As the POSIX scripts do: commands may be delivered late.
+#[test]
+fn what_begins_something_asks_whether_the_migration_is_over() {
+    with_scripts("Windows Server 2016", "Windows Server 2019", |name, script| {
+        let body = script.split_once("function Over").map_or(script, |(_, body)| body);
+        let asks = body.matches("if (Over)").count() + body.matches("\"$DIR.over\") { exit 0 }").count();
+        assert_eq!(
+            asks,
+            match name {
+                "prepare" => 2,
+                "start" => 2,
+                "reboot" | "tool" => 1,
+                _ => 0,
+            },
+            "{name}"
+        );
+    });
+    let undo = include_str!("scripts/undo.ps1");
+    assert!(undo.find("$DIR.over").unwrap() < undo.find("schtasks").unwrap(), "it says so first");
 }
 
 /// `'@` at the start of a line would end a here-string; the tool is passed as Base64 instead.

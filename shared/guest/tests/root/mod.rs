@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use guest::{Job, Settings};
@@ -69,6 +69,39 @@ esac
 exit 0
 "#;
 
+/// `dpkg` on a list of `name version architecture` in `$R/var/lib/dpkg/packages`; a package's file holds its line.
+const DPKG: &str = r#"
+db=$R/var/lib/dpkg/packages
+case $1 in
+--remove | --purge) shift
+    for name; do
+        kept=$(awk -v gone="$name" '!($1 == gone || $1 ":" $3 == gone)' "$db")
+        printf '%s\n' "$kept" >"$db"
+    done ;;
+-i) shift
+    for file; do cat "$file" >>"$db"; done
+    sort -o "$db" "$db" ;;
+--audit) ;;
+*) exit 1 ;;
+esac
+"#;
+const DPKG_QUERY: &str = r#"
+awk -v format="$3" -v want="${4-}" 'want == "" || $1 == want || $1 ":" $3 == want {
+    line = format
+    gsub(/\$\{db:Status-Abbrev\}/, "ii ", line); gsub(/\$\{Package\}/, $1, line); gsub(/\$\{Version\}/, $2, line)
+    gsub(/\$\{Architecture\}/, $3, line); gsub(/\$\{Conffiles\}/, "", line); gsub(/\\n/, "\n", line)
+    printf "%s", line
+    found = 1
+} END { exit !found }' "$R/var/lib/dpkg/packages"
+"#;
+/// `apt-get download`, into the folder where it is called.
+const APT_GET: &str = r#"
+[ ! -e "$R/stub/no-repository" ] || { echo "E: Failed to fetch http://m/x.deb  Could not resolve 'm'"; exit 100; }
+for word; do case $word in *:*=*) name=${word%%:*} version=${word#*=}
+    echo "$name $version i386" >"${name}_$(printf %s "$version" | sed 's/:/%3a/')_i386.deb" ;;
+esac; done
+"#;
+
 /// `mount` and `umount` speak of plain names, the tables of names with `\040`.
 const UMOUNT: &str = r#"
 left=$(T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 != ENVIRON["T"]' "$R/proc/mounts")
@@ -118,15 +151,20 @@ pub struct Root {
     pub shell: Vec<&'static str>,
 }
 
-/// Where this machine has a program.
+/// Where this machine has a program. What is in the folder `OSFERRY_SHELLS` comes first: with `sh` and `bash` of an
+/// older bash in it every test runs under that.
 pub fn found(name: &str) -> Option<PathBuf> {
-    ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].iter().map(|dir| Path::new(dir).join(name)).find(|path| path.is_file())
+    let older = std::env::var_os("OSFERRY_SHELLS").map(PathBuf::from);
+    let folders = older.into_iter().chain(["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(PathBuf::from));
+    folders.map(|dir| dir.join(name)).find(|path| path.is_file())
 }
 
 pub fn hop(engine: Engine) -> Hop {
     let (from, to) = match engine {
         Engine::AptFullUpgrade => ((Family::Debian, 11), (Family::Debian, 12)),
         Engine::DistroSync => ((Family::CentOs, 8), (Family::AlibabaCloudLinux, 3)),
+        Engine::AlmalinuxDeploy => ((Family::CentOs, 8), (Family::AlmaLinux, 8)),
+        Engine::Migrate2Rocky => ((Family::CentOs, 8), (Family::Rocky, 8)),
         _ => ((Family::CentOs, 7), (Family::AlmaLinux, 8)),
     };
     Hop { from: Os::new(from.0, from.1), to: Os::new(to.0, to.1), engine }
@@ -203,6 +241,55 @@ impl Root {
         this
     }
 
+    /// A CentOS 8.5 with which nothing is wrong, with all that conversion tools ask for.
+    pub fn healthy_8() -> Self {
+        let this = Self::healthy();
+        this.write("etc/os-release", "ID=\"centos\"\nVERSION_ID=\"8\"\nPLATFORM_ID=\"platform:el8\"\n");
+        this.write("etc/redhat-release", "CentOS Linux release 8.5.2111\n");
+        this.write("stub/uname", "4.18.0-348.el8.x86_64\n");
+        // Somebody has changed sshd's configuration.
+        this.write("stub/verify", "S.5....T.  c /etc/ssh/sshd_config\n");
+        this.write(
+            "var/lib/rpm/packages",
+            "bash 4.4.20-2.el8 x86_64\ndnf 4.7.0-4.el8 noarch\ndnf-plugins-core 4.0.21-3.el8 noarch\n\
+             glibc 2.28-164.el8 x86_64\nkernel 4.18.0-348.el8 x86_64\n",
+        );
+        this.stub("dnf", DNF);
+        for tool in ["arch", "column", "curl", "sha512sum", "systemd-detect-virt", "tee", "tput"] {
+            this.stub(tool, ":");
+        }
+        this
+    }
+
+    /// A Debian 11 with which nothing is wrong.
+    pub fn healthy_debian() -> Self {
+        let this = Self::healthy();
+        this.write("etc/os-release", "ID=debian\nVERSION_ID=\"11\"\n");
+        for path in ["etc/redhat-release", "etc/yum.conf", "etc/yum.repos.d", "var/lib/rpm"] {
+            let path = this.root.join(path);
+            if path.is_dir() { fs::remove_dir_all(path).unwrap() } else { fs::remove_file(path).unwrap() }
+        }
+        this.write("stub/uname", "5.10.0-20-amd64\n");
+        this.write(
+            "var/lib/dpkg/packages",
+            "bash 5.1-2+deb11u1 amd64\nlibc6 2.31-13+deb11u11 amd64\nlinux-image-5.10.0-20-amd64 5.10.158-2 amd64\n\
+             zlib1g 1:1.2.11.dfsg-2+deb11u2 amd64\n",
+        );
+        for (name, body) in [("dpkg", DPKG), ("dpkg-query", DPKG_QUERY), ("apt-get", APT_GET), ("rpm", "exit 1")] {
+            this.stub(name, body);
+        }
+        this
+    }
+
+    /// More packages of Debian: `name version architecture`, each with a line's end.
+    pub fn debs(&self, more: &str) {
+        const LIST: &str = "var/lib/dpkg/packages";
+        let text = self.read(LIST) + more;
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        self.write(LIST, &(lines.join("\n") + "\n"));
+    }
+
     pub fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -237,6 +324,11 @@ impl Root {
         let _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The guest has no such command.
+    pub fn remove_stub(&self, name: &str) {
+        fs::remove_file(self.dir.path().join("tools").join(name)).unwrap();
     }
 
     /// Makes the `number`-th command that changes something end the whole script, before it does its work.

@@ -7,8 +7,9 @@ use crate::guest::context;
 use crate::images::missing;
 
 /// Applets of busybox that packages of the originals bring; `coreutils` stands for all of them.
-pub(super) const APPLETS: [&str; 114] = [
+pub(super) const APPLETS: [&str; 115] = [
     "[",
+    "arch",
     "ash",
     "awk",
     "base64",

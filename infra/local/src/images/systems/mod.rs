@@ -150,7 +150,9 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
         system
             .package("ncurses-libs", system.ncurses)
             .requires(&["glibc"])
-            .program("/usr/lib64/libtinfo.so.6", host.libtinfo.clone()),
+            .program("/usr/lib64/libtinfo.so.6", host.libtinfo.clone())
+            // A terminal without abilities.
+            .program("/usr/bin/tput", "#!/bin/sh\nexit 0\n"),
         // Not busybox's shell: that prefers its own applets, rpm among them, to what PATH has.
         system
             .package("bash", system.bash)
@@ -162,6 +164,7 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
             .requires(&["bash", "glibc"])
             .program("/usr/bin/busybox", host.busybox.clone())
             .program("/usr/bin/comm", COMM)
+            .program("/usr/bin/column", "#!/bin/sh\nexec cat\n")
             .program("/usr/bin/uname", UNAME),
         system
             .package("systemd", system.systemd)
@@ -172,6 +175,7 @@ fn basic(system: &System, host: &Host) -> Vec<Package> {
             .program("/usr/bin/systemd-run", SYSTEMD_RUN)
             .program("/usr/bin/kernel-install", KERNEL_INSTALL)
             .program("/usr/bin/lsinitrd", LSINITRD)
+            .program("/usr/bin/systemd-detect-virt", "#!/bin/sh\necho kvm\n")
             .dir("/usr/lib/systemd/system", 0o755)
             .dir("/etc/systemd/system", 0o755)
             .dir("/etc/systemd/system/multi-user.target.wants", 0o755)
@@ -249,7 +253,7 @@ fn tools(system: &System) -> Vec<Package> {
             .link("/etc/yum.conf", "dnf/dnf.conf");
         (python, dnf)
     };
-    vec![
+    let mut tools = vec![
         kmod.requires(&["glibc", "bash"]).program("/usr/bin/kmod", KMOD),
         pam,
         python,
@@ -271,7 +275,12 @@ fn tools(system: &System) -> Vec<Package> {
             .package("selinux-policy-targeted", system.selinux)
             .requires(&["filesystem"])
             .config("/etc/selinux/config", "SELINUX=disabled\nSELINUXTYPE=targeted\n"),
-    ]
+    ];
+    if system.major > 7 {
+        let plugins = system.package("dnf-plugins-core", system.dnf).requires(&["dnf"]);
+        tools.push(plugins.text("/etc/dnf/plugins/debuginfo-install.conf", "[main]\nenabled=1\nautoupdate=1\n"));
+    }
+    tools
 }
 
 fn applications(system: &System) -> Vec<Package> {

@@ -46,8 +46,8 @@ apt_full_upgrade_preview() {
     awk 'function stem(name) { sub(/[0-9.]+(t64)?$/, "", name); return name }
         FNR == NR { if ($1 ~ /^lib.*[0-9]/) new[stem($1)] = 1; next }
         $1 == "Remv" && $2 ~ /^lib.*[0-9]/ && stem($2) in new { print $2 }' "$WORK/new" "$WORK/plan" >>"$WORK/replaced"
-    awk '$1 == "Remv" { print $2 }' "$WORK/plan" | grep -v -x -F -f "$WORK/replaced" | say_lines removal
-    awk '$1 == "Inst" && /DOWNGRADED/ { print $2 }' "$WORK/plan" | say_lines downgrade
+    awk '$1 == "Remv" { print $2 }' "$WORK/plan" | grep -v -x -F -f "$WORK/replaced" | say_lines removal 4000
+    awk '$1 == "Inst" && /DOWNGRADED/ { print $2 }' "$WORK/plan" | say_downgrades
     say changes "$(grep -c '^Inst ' "$WORK/plan")"
 }
 

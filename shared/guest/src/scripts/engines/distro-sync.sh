@@ -43,12 +43,16 @@ distro_sync_preview() {
             /^[A-Z].*:$/ { section = $0; next }
             /^Transaction Summary/ { exit }
             /^ [^ ]/ {
-                if (section ~ /^Removing/) print "osf\tremoval\t" $1
-                else if (section ~ /^Downgrading/) print "osf\tdowngrade\t" $1
+                if (section ~ /^Removing/) print "removal " $1
+                else if (section ~ /^Downgrading/) print "downgrade " $1
                 if (section ~ /^(Installing|Upgrading|Updating|Downgrading|Reinstalling)/) changes++
             }
-            END { print "osf\tchanges\t" changes + 0 }
-        ' "$WORK/plan" | grep -v -x -F "$(distro_sync_replaced | sed 's/^/osf	removal	/')"
+            END { print "changes " changes + 0 }
+        ' "$WORK/plan" >"$WORK/planned"
+        planned() { sed -n "s/^$1 //p" "$WORK/planned"; }
+        planned removal | grep -v -x -F "$(distro_sync_replaced)" | say_lines removal 4000
+        planned downgrade | say_downgrades
+        say changes "$(planned changes)"
     else
         tell_problem
     fi

@@ -200,7 +200,7 @@ leapp_finish() {
     } | sort -u >"$WORK/left"
     rpm -e $(cat "$WORK/left") >/dev/null 2>&1 ||
         for pass in 1 2 3; do while read -r name; do rpm -e "$name" >/dev/null 2>&1; done <"$WORK/left"; done
-    leapp_old | head -n 40 | while read -r name; do say kept "package $name"; done
+    leapp_old | sed 's/^/package /' | say_lines kept 4000
     rm -rf "$LEAPP_PYTHON" "$R/etc/yum.repos.d/osferry-leapp.repo" "$R/etc/yum.repos.d/ELevate.repo" \
         "$R"/boot/vmlinuz-upgrade.* "$R"/boot/initramfs-upgrade.*
     return 0

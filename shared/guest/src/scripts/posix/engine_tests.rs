@@ -436,19 +436,51 @@ fn the_kernel_that_runs_and_the_default_one_are_told() {
 #[test]
 fn a_look_says_what_going_back_would_lose() {
     let root = Root::new();
-    let look = || read_look(&root.run(&with_job(&leapp(), |job| job.look()))).unwrap();
-    assert!(!look().started);
-    root.put(&directory("before/boot_id"), "a\n");
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
-    std::fs::File::open(root.path(&directory("before/boot_id"))).unwrap().set_modified(old).unwrap();
+    let look = |since| read_look(&root.run(&with_job(&leapp(), |job| job.look(since)))).unwrap();
+    let seconds = |time: std::time::SystemTime| {
+        i64::try_from(time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap()
+    };
+    let now = std::time::SystemTime::now();
+    let hours = |count: u64| now - std::time::Duration::from_secs(count * 3600);
+    let dated = |path: &str, at| std::fs::File::open(root.path(path)).unwrap().set_modified(at).unwrap();
+    for path in ["proc", "bin", "etc"] {
+        for file in std::fs::read_dir(root.path(path)).unwrap().flatten().filter(|file| file.path().is_file()) {
+            std::fs::File::open(file.path()).unwrap().set_modified(hours(9)).unwrap();
+        }
+    }
     root.put("srv/orders.db", &"x".repeat(1_500_000));
+    root.put("srv/before-the-tool.db", "x");
+    root.put("srv/before-the-snapshots.db", "x");
     root.put("var/cache/yum/x", "x");
-    let seen = look();
-    assert!(seen.started && !seen.no_return && !seen.alive);
-    // The two files of the guest itself that this test wrote count as well.
-    assert_eq!((seen.written.len(), seen.written[0].mount.as_str(), seen.written[0].mib), (1, "/", 2));
+    dated("srv/before-the-tool.db", hours(2));
+    dated("srv/before-the-snapshots.db", hours(4));
+    // The tool began an hour ago, the snapshots are of three hours ago.
+    root.put(&directory("before/boot_id"), "a\n");
+    dated(&directory("before/boot_id"), hours(1));
+    let seen = look(Some(seconds(hours(3))));
+    assert!(seen.started && !seen.no_return && !seen.alive && seen.written_unknown.is_empty(), "{seen:?}");
+    let written: Vec<_> = seen.written.iter().map(|at| (at.mount.as_str(), at.files, at.mib)).collect();
+    assert_eq!(written, [("/", 2, 2)]);
+    assert_eq!(look(Some(seconds(hours(5)))).written[0].files, 3);
+    // Nobody asked: nothing is said of it.
+    let seen = look(None);
+    assert_eq!((seen.written.as_slice(), seen.written_unknown.as_str()), ([].as_slice(), ""));
     root.put(&directory("no_return"), "");
-    assert!(look().no_return);
+    assert!(look(None).no_return);
+    // It also says so where the tool of this hop has not begun.
+    std::fs::remove_dir_all(root.path("var/lib/osferry")).unwrap();
+    let seen = look(Some(seconds(hours(3))));
+    assert_eq!((seen.started, seen.written[0].files), (false, 2));
+    // A guest that cannot tell says why, not that nothing was written.
+    root.program("touch", "echo \"invalid date '$2'\" >&2; exit 1");
+    let seen = look(Some(1));
+    assert!(seen.written.is_empty() && seen.written_unknown.contains("invalid date '@1'"), "{seen:?}");
+    std::fs::remove_file(root.path("bin/touch")).unwrap();
+    root.program("timeout", "exit 124");
+    assert!(look(Some(1)).written_unknown.ends_with("within 10 s: / "), "{:?}", look(Some(1)));
+    std::fs::remove_file(root.path("bin/timeout")).unwrap();
+    root.program("mktemp", "exit 1");
+    assert_eq!(look(Some(1)).written_unknown, "there is no room for notes");
 }
 
 #[test]
@@ -461,7 +493,7 @@ fn evidence_fits_into_an_answer_whatever_the_logs_hold() {
     root.put(&directory("log"), &long);
     root.put(&directory("state.json"), "{}\n");
     let output = root.run(&with_job(&leapp(), |job| job.evidence()));
-    assert!(output.len() < 24 * 1024, "{} bytes", output.len());
+    assert!(output.len() < 20 * 1024 + 512, "{} bytes", output.len());
     let exhibits = read_evidence(&output).unwrap();
     let names: Vec<&str> = exhibits.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names[..3], ["state.json", "log", "/var/log/leapp/leapp-upgrade.log"]);

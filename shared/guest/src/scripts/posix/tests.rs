@@ -58,7 +58,7 @@ fn scripts(hop: &Hop) -> Vec<(&'static str, String)> {
         ("finish", job.finish()),
         ("verify", job.verify(&probes, 60)),
         ("observe", job.observe(&probes, 50)),
-        ("look", job.look()),
+        ("look", job.look(Some(1_700_000_000))),
         ("evidence", job.evidence()),
         ("file", job.file("/var/log/it's.json", 3)),
     ]

@@ -143,7 +143,7 @@ fn nothing_begins_after_an_undo_however_late_it_comes() {
     assert!(!root.path("leapp-ran").exists() && root.text(&directory("state.json")).is_empty());
     std::fs::remove_file(root.path("bin/leapp")).unwrap();
     // It does not count as begun, and undoing again works.
-    assert!(!read_look(&root.run(&with_job(&leapp(), |job| job.look()))).unwrap().started);
+    assert!(!read_look(&root.run(&with_job(&leapp(), |job| job.look(None)))).unwrap().started);
     assert_eq!(undo(&root, &leapp()), [""; 0]);
     assert_eq!(root.manifest(), before);
 }
@@ -180,11 +180,11 @@ fn a_running_prepare_is_ended_before_it_is_taken_back() {
 fn whoever_boots_a_leapp_that_is_ready_boots_into_the_upgrade() {
     let (root, _) = prepared();
     root.put(&directory("before/boot_id"), "z\n");
-    assert!(read_look(&root.run(&with_job(&leapp(), |job| job.look()))).unwrap().no_return);
+    assert!(read_look(&root.run(&with_job(&leapp(), |job| job.look(None)))).unwrap().no_return);
     assert!(undo(&root, &leapp())[0].contains("only the snapshots lead back"));
     // Of another engine the same says nothing.
     let other = hop(Engine::DistroSync, (Family::CentOs, 8), (Family::AlibabaCloudLinux, 3));
-    assert!(!read_look(&root.run(&with_job(&other, |job| job.look()))).unwrap().no_return);
+    assert!(!read_look(&root.run(&with_job(&other, |job| job.look(None)))).unwrap().no_return);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 # Can this Windows be upgraded? Changes nothing; Setup's own scan works in its own folder, which undo removes.
-SayOs
+function Conclude {
+    SayOs
+    Done
+    exit 0
+}
 $computer = Get-WmiObject Win32_ComputerSystem
 Say 'cpus' $computer.NumberOfLogicalProcessors
 Say 'memory_mib' (Mib $computer.TotalPhysicalMemory)
@@ -33,19 +37,18 @@ Attempt { SayYes 'boots_from_vhd' @(Get-Disk | Where-Object { $_.IsBoot -and $_.
 # A server has no security centre that could be asked.
 $known = 'AliYunDun|AliSecGuard|ekrn|^AVP|McShield|masvc|SepMaster|ccSvcHst|ntrtscan|TmListen|360rp|QPCore|QQPCRTP|kxescore|HipsDaemon|Sophos|CSFalcon|SentinelAgent'
 SayAll 'antivirus' @(Get-WmiObject Win32_Service -Filter "State='Running'" | Where-Object { $_.Name -match $known } | ForEach-Object { $_.DisplayName })
-Attempt { SayAll 'role' @(Roles | ForEach-Object { $_ -replace '^\d+ ', '' } | Select-Object -First 40) }
+Attempt { SayAll 'role' @(Roles | ForEach-Object { $_ -replace '^\d+ ', '' }) 1500 }
 
-if (-not (Test-Path "$DIR\media")) { Say 'done' 'yes'; exit 0 }
+if (-not (Test-Path "$DIR\media")) { Conclude }
 $media = Read "$DIR\media"
 Say 'media' $media
 $images = @()
 if ($media) { $images = @(MediaImages $media) }
-foreach ($image in $images) { Say 'image' ('{0} {1} {2} {3}' -f $image.Index, $image.Build, $image.Edition, $image.Core) }
+foreach ($image in @($images | Select-Object -First 30)) { Say 'image' ('{0} {1} {2} {3}' -f $image.Index, $image.Build, $image.Edition, $image.Core) }
 $picked = PickImage $images
 if ($images.Count) { Say 'media_language' $images[0].Language }
-if ($SCANS -ne 'yes' -or -not $picked -or $images[0].Language -ne [Globalization.CultureInfo]::InstalledUICulture.Name) {
-    Say 'done' 'yes'
-    exit 0
+if ((Over) -or $SCANS -ne 'yes' -or -not $picked -or $images[0].Language -ne [Globalization.CultureInfo]::InstalledUICulture.Name) {
+    Conclude
 }
 
 # Setup's scan takes minutes: it runs apart, and is asked for again.
@@ -66,7 +69,7 @@ if (Test-Path "$scan\exit") {
     Say 'scan' (Read "$scan\exit")
     foreach ($pattern in 'ScanResult.xml', 'CompatData*.xml') {
         SayAll 'report' @(Get-ChildItem -LiteralPath $PANTHER -Filter $pattern -ErrorAction SilentlyContinue |
-                Sort-Object LastWriteTime | Select-Object -Last 1 | ForEach-Object { $_.FullName })
+                Sort-Object LastWriteTime | Select-Object -Last 1 | ForEach-Object { $_.FullName }) 400
     }
 } else { Say 'scan' 'running' }
-Say 'done' 'yes'
+Conclude

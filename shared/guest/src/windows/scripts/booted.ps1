@@ -11,4 +11,4 @@ if ($before -and (BootId) -ne $before) {
         Say 'failed' "Setup went back to the old Windows: $code"
     }
 }
-Say 'done' 'yes'
+Done

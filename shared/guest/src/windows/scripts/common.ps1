@@ -10,15 +10,36 @@ if ($env:PROCESSOR_ARCHITEW6432 -and $self) {
     exit $LASTEXITCODE
 }
 
-# Output passes through code pages: only ASCII leaves, the rest as \uXXXX.
-function Say($key, $value) {
-    $text = ([string]$value) -replace '[\r\n\t]+', ' ' -replace '\\(?=u[0-9a-fA-F]{4})', '\u005c'
+# Output passes through code pages: only ASCII leaves, the rest as \uXXXX; no more than so many characters of it.
+function Ascii($value, $most) {
+    $text = [string]$value
+    $text = $text.Substring(0, [Math]::Min($most, $text.Length)) -replace '[\r\n\t]+', ' ' -replace '\\(?=u[0-9a-fA-F]{4})', '\u005c'
     $text = [regex]::Replace($text, '[^\x20-\x7e]', { param($found) '\u{0:x4}' -f [int][char]$found.Value })
-    [Console]::Out.WriteLine("osf`t$key`t$text")
+    # Not in the middle of an escape.
+    if ($text.Length -gt $most) { $text = $text.Substring(0, $most) -replace '\\(u[0-9a-f]{0,3})?$', '' }
+    $text
 }
-function SayAll($key, $values) { foreach ($value in @($values | Where-Object { $_ })) { Say $key $value } }
+function Line($key, $text) { [Console]::Out.WriteLine("osf`t$key`t$text") }
+# Of a long output Cloud Assistant keeps the end: no value and no list grows without limit, and what decides comes last.
+function Say($key, $value) { Line $key (Ascii $value 600) }
+# So many characters in all; how many values did not fit is said.
+function SayAll($key, $values, $room = 1000) {
+    $told = 0
+    $more = 0
+    foreach ($value in @($values | Where-Object { $_ })) {
+        $text = Ascii $value 300
+        $room -= $text.Length + $key.Length + 6
+        if ($room -lt 0 -and $told) { $more++; continue }
+        Line $key $text
+        $told++
+    }
+    if ($more) { Say $key "and $more more" }
+}
 function SayYes($key, $condition) { if ($condition) { Say $key 'yes' } }
-Say 'escapes' 'utf-16'
+function Done {
+    Say 'escapes' 'utf-16'
+    Say 'done' 'yes'
+}
 
 function Reg($path, $name) {
     try { (Get-ItemProperty -Path $path -Name $name).$name } catch { $null }
@@ -60,6 +81,8 @@ function Read($path) {
     if (Test-Path -LiteralPath $path) { [IO.File]::ReadAllText($path).Trim() } else { '' }
 }
 function ReadLines($path) { @((Read $path) -split '\r?\n' | Where-Object { $_ }) }
+# As it is: JSON has escapes of its own, and Setup's keeper writes no more than a line's worth.
+function SayState($state) { if ($state) { Line 'state' $state } }
 # Others write meanwhile, and the file may be huge: only its end is read.
 function Tail($path, $bytes) {
     if (-not (Test-Path -LiteralPath $path)) { return }
@@ -77,6 +100,19 @@ function Tail($path, $bytes) {
         if ($mark[0] -eq 0xff -and $mark[1] -eq 0xfe) { $coding = [Text.Encoding]::Unicode }
         $coding.GetString($data, 0, $count) -split '\r?\n' | Where-Object { $_ }
     } finally { $file.Close() }
+}
+
+# Undo says so first of all, and the note stays: a command may be delivered late.
+function Over { Test-Path -LiteralPath "$DIR.over" }
+function Refuse($what) {
+    Say 'problem' "this migration is over: $what"
+    Done
+    exit 4
+}
+# Undo came in between.
+function GiveUp($what) {
+    Remove-Item -LiteralPath $DIR -Recurse -Force -ErrorAction SilentlyContinue
+    Refuse $what
 }
 
 function ToolAlive {

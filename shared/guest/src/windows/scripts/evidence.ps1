@@ -8,10 +8,10 @@ foreach ($log in $logs) {
     if (-not $lines.Count -or $left -lt 500) { continue }
     Say 'exhibit' $log
     foreach ($line in $lines) {
-        $line = $line.Substring(0, [Math]::Min(300, $line.Length))
-        $left -= $line.Length + 14
+        $text = Ascii $line 300
+        $left -= $text.Length + 10
         if ($left -lt 0) { break }
-        Say 'line' $line
+        Line 'line' $text
     }
 }
-Say 'done' 'yes'
+Done

@@ -1,5 +1,5 @@
 # Part $PART (from 0) of the file $SOURCE, packed: 15,000 bytes of it, as Base64.
-if (-not (Test-Path -LiteralPath $SOURCE)) { Say 'missing' $SOURCE; Say 'done' 'yes'; exit 0 }
+if (-not (Test-Path -LiteralPath $SOURCE)) { Say 'missing' $SOURCE; Done; exit 0 }
 $packed = New-Object IO.MemoryStream
 $gzip = New-Object IO.Compression.GZipStream $packed, ([IO.Compression.CompressionMode]::Compress), $true
 $stream = [IO.File]::Open($SOURCE, 'Open', 'Read', 'ReadWrite, Delete')
@@ -12,5 +12,5 @@ $bytes = $packed.ToArray()
 $from = [Math]::Min([int]$PART * 15000, $bytes.Length)
 Say 'encoding' 'gzip'
 Say 'size' $bytes.Length
-Say 'chunk' ([Convert]::ToBase64String($bytes, $from, [Math]::Min(15000, $bytes.Length - $from)))
-Say 'done' 'yes'
+Line 'chunk' ([Convert]::ToBase64String($bytes, $from, [Math]::Min(15000, $bytes.Length - $from)))
+Done

@@ -1,8 +1,7 @@
 # After success: activates the new Windows, and puts away what is not needed any more. Windows.old stays: it is the
 # person's to delete.
 foreach ($task in "osferry-$NAME", "osferry-$NAME-scan") { [void](& cmd.exe /c "schtasks.exe /delete /f /tn $task 2>nul") }
-$number = Read "$DIR\media_disk"
-if ($number) { [void]("select disk $number", 'attributes disk clear readonly noerr', 'offline disk noerr' | & diskpart.exe) }
+PutMediaAway
 
 function Slmgr([string[]]$arguments) { (& cscript.exe //nologo "$env:windir\System32\slmgr.vbs" $arguments) -join ' ' }
 $license = License
@@ -21,4 +20,4 @@ if (-not $license -or $license.LicenseStatus -ne 1) {
     [IO.File]::WriteAllText("$DIR\activation", ($codes -join ', '))
 }
 if ($license) { Say 'license_status' $license.LicenseStatus }
-Say 'done' 'yes'
+Done

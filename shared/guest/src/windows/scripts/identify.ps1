@@ -1,2 +1,2 @@
 SayOs
-Say 'done' 'yes'
+Done

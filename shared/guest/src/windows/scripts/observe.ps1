@@ -10,4 +10,4 @@ while ($true) {
 }
 SayAll 'service_lost' $lost
 SayAll 'probe_failed' $failed
-Say 'done' 'yes'
+Done

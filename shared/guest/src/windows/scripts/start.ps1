@@ -1,4 +1,6 @@
 # Notes how things are and starts Setup, once, apart from the agent.
+$refusal = 'its tool is not started'
+if (Over) { Refuse $refusal }
 $media = Read "$DIR\media"
 if (-not $media) { throw 'no media disk was prepared' }
 if (-not (Test-Path "$DIR\before")) {
@@ -29,6 +31,7 @@ if (-not (Test-Path "$DIR\running")) {
     }
     [IO.File]::WriteAllText("$DIR\arguments", $arguments)
     [IO.File]::WriteAllText("$DIR\tool.ps1", $TOOL)
+    if (Over) { GiveUp $refusal }
     Detach "osferry-$NAME" "$DIR\tool.ps1"
 }
-Say 'done' 'yes'
+Done

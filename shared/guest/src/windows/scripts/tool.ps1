@@ -2,10 +2,12 @@
 $ErrorActionPreference = 'Stop'
 try { [void](New-Item -ItemType Directory "$DIR\running") } catch { exit 0 }
 [IO.File]::WriteAllText("$DIR\pid", [string]$PID)
+# Undo says so first and looks for the tool then.
+if (Test-Path -LiteralPath "$DIR.over") { exit 0 }
 function State($percent, $phase, $code, $message) {
     $text = ([string]$message) -replace '[\x00-\x1f]+', ' ' -replace '["\\]', '\$0'
-    if ($text.Length -gt 1900) { $text = $text.Substring(0, 1900) -replace '\\+$', '' }
     $text = [regex]::Replace($text, '[^\x20-\x7e]', { param($found) '\u{0:x4}' -f [int][char]$found.Value })
+    if ($text.Length -gt 1900) { $text = $text.Substring(0, 1900) -replace '\\+(u[0-9a-f]{0,3})?$', '' }
     $now = [int64]([DateTime]::UtcNow - [DateTime]'1970-01-01').TotalSeconds
     $json = '{{"Timestamp":{0},"ProgressInfo":"{1}","Progress":{2},"ErrorCode":{3},"ErrorMsg":"{4}"}}' -f $now, $phase, $percent, $code, $text
     [IO.File]::WriteAllText("$DIR\state.new", $json)

@@ -1,18 +1,36 @@
 # Takes back what prepare did, and Setup before its first reboot. What cannot be taken back is told, and tried again
 # the next time.
-if (-not (Test-Path $DIR)) { Say 'undone' 'yes'; Say 'done' 'yes'; exit 0 }
+# First of all: nothing of this leg begins any more, however late it is delivered. The note stays.
+$noted = $true
+try {
+    [void](New-Item -ItemType Directory (Split-Path $DIR) -Force)
+    [IO.File]::WriteAllText("$DIR.over", 'yes')
+} catch { $noted = $false }
+function Undone {
+    if ($noted) { Say 'undone' 'yes' } else { Say 'left' 'it cannot be noted that the migration is over' }
+    Done
+    exit 0
+}
+if (-not (Test-Path $DIR)) { Undone }
 function TooLate {
     Say 'left' 'Setup has done its part, the next boot is into the new Windows: only the snapshots lead back'
-    Say 'done' 'yes'
+    Done
     exit 0
 }
 if ((Read "$DIR\state.json") -match '"Progress":100,') { TooLate }
 foreach ($task in "osferry-$NAME", "osferry-$NAME-scan") {
     [void](& cmd.exe /c "schtasks.exe /end /tn $task 2>nul & schtasks.exe /delete /f /tn $task 2>nul")
 }
-$media = Read "$DIR\media"
+# What runs from Setup's folder, or from the media: not from another disk that has their letter by now.
+$places = @("$BT\")
+$serial = Read "$DIR\media_serial"
+if ($serial) {
+    $disk = FindDisk $serial
+    if ($disk) { $places += @(LettersOf $disk | Where-Object { $_ } | ForEach-Object { "$_\" }) }
+} else { $places += @(Read "$DIR\media" | Where-Object { $_ }) }
 $ours = @(Get-WmiObject Win32_Process | Where-Object {
-        $_.ExecutablePath -and ($_.ExecutablePath.StartsWith($BT, 'OrdinalIgnoreCase') -or ($media -and $_.ExecutablePath.StartsWith($media, 'OrdinalIgnoreCase')))
+        $path = $_.ExecutablePath
+        $path -and @($places | Where-Object { $path.StartsWith($_, 'OrdinalIgnoreCase') }).Count
     })
 foreach ($process in $ours) { [void](& cmd.exe /c "taskkill.exe /f /t /pid $($process.ProcessId) 2>nul") }
 # It may have come to its end in the meantime; and its boot entry leads into its own folder.
@@ -22,15 +40,11 @@ $made = (Test-Path "$DIR\scan") -or (Test-Path "$DIR\running")
 if ($made -and -not (Test-Path "$DIR\had_bt") -and (Test-Path -LiteralPath $BT)) {
     [void](& cmd.exe /c "takeown.exe /f $BT /a /r /d y >nul 2>nul & icacls.exe $BT /grant *S-1-5-18:F /t /c /q >nul 2>nul & rd /s /q $BT 2>nul")
 }
-$number = Read "$DIR\media_disk"
-if ($number) { [void]("select disk $number", 'attributes disk clear readonly noerr', 'offline disk noerr' | & diskpart.exe) }
+PutMediaAway
 if ($made -and -not (Test-Path "$DIR\had_bt") -and (Test-Path -LiteralPath $BT)) {
     Say 'left' "$BT is still there"
-    Say 'done' 'yes'
+    Done
     exit 0
 }
 Remove-Item -LiteralPath $DIR -Recurse -Force
-$parent = Split-Path $DIR
-if (-not @(Get-ChildItem -LiteralPath $parent -Force).Count) { Remove-Item -LiteralPath $parent -Force }
-Say 'undone' 'yes'
-Say 'done' 'yes'
+Undone

@@ -17,7 +17,6 @@ if (-not $over -and $grace -gt 0) {
     # Only what Setup says at its end is the end.
     Say 'progress' ('{0} setup' -f [Math]::Min(95, $percent))
 }
-# As it is: JSON has escapes of its own.
-if ($state) { [Console]::Out.WriteLine("osf`tstate`t$state") }
+SayState $state
 SayYes 'died' (-not $over -and $grace -le 0)
-Say 'done' 'yes'
+Done

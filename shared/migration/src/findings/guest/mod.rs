@@ -30,6 +30,9 @@ pub struct GuestFacts {
     /// MemTotal, MiB; 0 when not told.
     #[serde(default)]
     pub memory_total_mib: u64,
+    /// How many file systems of disks are mounted; 0 when not told.
+    #[serde(default)]
+    pub mounts: u64,
     /// Free space, MiB, of `/usr`, `/var`, `/boot`.
     pub free_mib: Vec<(String, u64)>,
     /// Installed packages of a 32-bit architecture.
@@ -62,17 +65,19 @@ struct Needs {
 
 /// Sources: ECS "Operating system migration", limits (600, 250, 4096 and 100 MiB, which also hold for what other
 /// tools say less of); leapp-repository 0.21.0 (1536 MiB of memory in all; under /var 3200 MiB from 7 to 8,
-/// 2200 MiB later, and 200 MiB that must stay free); migrate2rocky.sh (250, 1536 and 50 MiB, each at most 95 % of
+/// 2200 MiB later, 128 MiB for each mounted file system, and 200 MiB that must stay free); migrate2rocky.sh (250, 1536 and 50 MiB, each at most 95 % of
 /// what is free; almalinux-deploy.sh names none and does the same work). For apt: 2 GiB hold every downloaded
 /// package of a server and its unpacking.
-fn needs(hop: &Hop) -> Needs {
+fn needs(hop: &Hop, mounts: u64) -> Needs {
     let documented = Needs { memory: 600, memory_total: 0, usr: 250, var: 4096, boot: 100 };
     let vendors = matches!(hop.to.family, Family::AlibabaCloudLinux | Family::Anolis | Family::Rhel);
     let of_free = |needed: u64| needed.div_ceil(19) * 20;
     match hop.engine {
         Engine::AptFullUpgrade => Needs { var: 2048, ..documented },
-        Engine::Leapp if vendors => Needs { memory_total: 1536, ..documented },
-        Engine::Leapp => Needs { memory_total: 1536, var: if hop.from.major <= 7 { 3400 } else { 2400 }, ..documented },
+        Engine::Leapp => {
+            let own = if hop.from.major <= 7 { 3400 } else { 2400 } + 128 * mounts;
+            Needs { memory_total: 1536, var: if vendors { own.max(documented.var) } else { own }, ..documented }
+        }
         Engine::Migrate2Rocky | Engine::AlmalinuxDeploy => {
             Needs { usr: of_free(250), var: of_free(1536), boot: of_free(50), ..documented }
         }
@@ -142,7 +147,7 @@ pub fn judge_guest(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> Vec<Findin
 /// Memory and space.
 fn judge_room(facts: &GuestFacts, hop: &Hop) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let needs = needs(hop);
+    let needs = needs(hop, facts.mounts);
     if facts.memory_mib < needs.memory {
         findings.push(Finding::block(
             "guest.memory",
@@ -180,15 +185,22 @@ fn judge_room(facts: &GuestFacts, hop: &Hop) -> Vec<Finding> {
     findings
 }
 
+/// Names of packages for a command line: without "and 3 more", for which an answer had no room.
+fn names(packages: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = packages.iter().map(AsRef::as_ref).filter(|name| !name.contains(' ')).collect();
+    names.join(" ")
+}
+
 /// 32-bit packages stop the vendor's own migrations (ECS "Operating system migration", limits); elsewhere they
 /// are updated or removed like others.
 fn judge_foreign_packages(facts: &GuestFacts, hop: &Hop) -> Finding {
     let found = format!("32-bit packages are installed: {}", facts.foreign_packages.join(", "));
+    let names = names(&facts.foreign_packages);
     let remedy = match hop.engine {
-        Engine::AptFullUpgrade => format!("remove them: apt-get purge {}", facts.foreign_packages.join(" ")),
+        Engine::AptFullUpgrade => format!("remove them: apt-get purge {names}"),
         _ => {
             let manager = if matches!(hop.from.major, 2 | 7) { "yum" } else { "dnf" };
-            format!("remove them: {manager} remove {}", facts.foreign_packages.join(" "))
+            format!("remove them: {manager} remove {names}")
         }
     };
     match hop.to.family {
@@ -202,6 +214,7 @@ fn judge_foreign_packages(facts: &GuestFacts, hop: &Hop) -> Finding {
 mod tests {
     use super::super::testing::{hop, ids};
     use super::*;
+    use crate::check::Severity;
 
     /// A guest with which nothing is wrong.
     pub(super) fn good_guest() -> GuestFacts {
@@ -237,6 +250,76 @@ mod tests {
             break_it(&mut facts);
             assert_eq!(ids(&judge(&facts)), [id]);
         }
+    }
+
+    #[test]
+    fn leapp_needs_room_for_every_mount() {
+        let judge = |hop: &Hop, var, mounts| {
+            let mut facts = GuestFacts { mounts, memory_total_mib: 4000, ..good_guest() };
+            facts.free_mib[1].1 = var;
+            judge_room(&facts, hop).iter().any(|finding| finding.id == "guest.var-space")
+        };
+        let leapp = |from: (Family, u32), to: (Family, u32)| Hop {
+            from: Os::new(from.0, from.1),
+            to: Os::new(to.0, to.1),
+            engine: Engine::Leapp,
+        };
+        for (hop, mounts, needed) in [
+            (leapp((Family::CentOs, 7), (Family::AlmaLinux, 8)), 0, 3400),
+            (leapp((Family::CentOs, 7), (Family::AlmaLinux, 8)), 3, 3784),
+            (leapp((Family::AlmaLinux, 8), (Family::AlmaLinux, 9)), 2, 2656),
+            // What the vendor documents is the least.
+            (leapp((Family::CentOs, 7), (Family::AlibabaCloudLinux, 3)), 3, 4096),
+            (leapp((Family::CentOs, 7), (Family::AlibabaCloudLinux, 3)), 6, 4168),
+        ] {
+            assert!(judge(&hop, needed - 1, mounts) && !judge(&hop, needed, mounts), "{} {mounts}", hop.to);
+        }
+    }
+
+    /// Each of the checks that no other test trips alone.
+    #[test]
+    fn what_only_warns_is_told_alone() {
+        use crate::check::Severity::{Block, Warn};
+        let hop = |engine| Hop { engine, ..hop() };
+        type Break = fn(&mut GuestFacts);
+        let table: [(&str, Severity, Engine, Break); 8] = [
+            ("guest.epel-modular", Warn, Engine::DistroSync, |f| f.epel_modular = true),
+            ("guest.kernel-modules", Warn, Engine::DistroSync, |f| f.foreign_modules = vec!["wireguard".into()]),
+            ("guest.kernel-modules", Block, Engine::Convert2Rhel, |f| f.foreign_modules = vec!["wireguard".into()]),
+            ("guest.mysql-version", Warn, Engine::Leapp, |f| f.mysql = vec!["mysql-server-8.0.26".into()]),
+            ("guest.downgrades", Warn, Engine::DistroSync, |f| f.preview.downgrades = vec!["nginx".into()]),
+            ("guest.preview", Block, Engine::DistroSync, |f| f.preview.problem = "nothing provides x".into()),
+            ("guest.mysql", Block, Engine::Centos2Anolis, |f| f.mysql = vec!["mysql-community-server-8.4.2".into()]),
+            ("guest.mysql", Block, Engine::Leapp, |f| f.mysql = vec!["mariadb-server-11.4.1".into()]),
+        ];
+        for (id, severity, engine, break_it) in table {
+            let mut facts = good_guest();
+            facts.system.insert("release".into(), vec!["8.10".into()]);
+            assert_eq!(ids(&judge_guest(&facts, &hop(engine), &Policy::default())), [""; 0]);
+            break_it(&mut facts);
+            let findings = judge_guest(&facts, &hop(engine), &Policy::default());
+            let told: Vec<_> =
+                findings.iter().filter(|f| f.severity != Severity::Info).map(|f| (f.id.as_str(), f.severity)).collect();
+            assert_eq!(told, [(id, severity)], "{}", engine.name());
+        }
+        // A database that becomes no older does not block where the tool tells it beforehand.
+        let mut facts = good_guest();
+        facts.mysql = vec!["mysql-community-server-8.4.2".into()];
+        assert_eq!(ids(&judge_guest(&facts, &hop(Engine::DistroSync), &Policy::default())), [""; 0]);
+    }
+
+    #[test]
+    fn what_an_answer_had_no_room_for_is_told_but_is_no_package() {
+        let mut facts = good_guest();
+        facts.preview.removals = vec!["ntp".into(), "and 3 more".into()];
+        facts.foreign_packages = vec!["zlib.i686".into(), "and 9 more".into()];
+        let policy = Policy { may_remove: vec!["ntp".into()], ..Policy::default() };
+        let findings = judge_guest(&facts, &hop(), &policy);
+        assert_eq!(ids(&findings), ["guest.i686", "guest.removals"], "of what is not seen nothing was allowed");
+        let of = |id: &str| findings.iter().find(|finding| finding.id == id).unwrap();
+        assert!(of("guest.i686").found.ends_with("zlib.i686, and 9 more"));
+        assert_eq!(of("guest.i686").remedy, "remove them: dnf remove zlib.i686");
+        assert!(!of("guest.removals").remedy.contains("3 more"));
     }
 
     #[test]

@@ -9,13 +9,16 @@ use crate::path::{Engine, Hop};
 /// Versions that programs are compiled against. Source: ECS "Operating system migration".
 const ALIBABA_CLOUD_LINUX_3: &str = "kernel 5.10, GCC 10.2, binutils 2.35, glibc 2.32";
 
-/// Oldest minor release that an engine works on, by major release. Sources: leapp-repository (7.9); ECS
-/// "Operating system migration" (RHEL 7 from CentOS 7.9, RHEL 8 from CentOS 8.5); almalinux-deploy.sh (8.4).
-const OLDEST: &[(Engine, u32, u32)] = &[
-    (Engine::Leapp, 7, 9),
-    (Engine::Convert2Rhel, 7, 9),
-    (Engine::Convert2Rhel, 8, 5),
-    (Engine::AlmalinuxDeploy, 8, 4),
+/// Oldest minor release that an engine works on, by major release and, where that matters, whose. Sources:
+/// leapp-repository 0.21.0 (7.9, and of AlmaLinux 8.10 and 9.6); ECS "Operating system migration" (RHEL 7 from CentOS
+/// 7.9, RHEL 8 from CentOS 8.5; RHEL 9 from any RHEL 8); almalinux-deploy.sh (8.4).
+const OLDEST: &[(Engine, Option<Family>, u32, u32)] = &[
+    (Engine::Leapp, None, 7, 9),
+    (Engine::Leapp, Some(Family::AlmaLinux), 8, 10),
+    (Engine::Leapp, Some(Family::AlmaLinux), 9, 6),
+    (Engine::Convert2Rhel, None, 7, 9),
+    (Engine::Convert2Rhel, None, 8, 5),
+    (Engine::AlmalinuxDeploy, None, 8, 4),
 ];
 
 /// The names of the facts that the guest may tell.
@@ -50,20 +53,36 @@ pub(super) fn judge_system(facts: &GuestFacts, hop: &Hop) -> Vec<Finding> {
 
 /// Is the minor release new enough? os-release of CentOS does not tell it, redhat-release does.
 fn judge_minor(facts: &GuestFacts, hop: &Hop) -> Option<Finding> {
-    let release = facts.system.get("release")?.first()?;
-    let (major, rest) = release.split_once('.')?;
-    let (major, minor): (u32, u32) = (major.parse().ok()?, rest.split('.').next()?.parse().ok()?);
-    let (.., oldest) = OLDEST.iter().find(|(engine, of, _)| *engine == hop.engine && *of == major)?;
-    (minor < *oldest).then(|| {
-        let found = format!("it is release {release}, and {} begins at {major}.{oldest}", hop.engine.name());
-        Finding::block("guest.minor-release", found, "update everything (yum update) and reboot")
-    })
+    let Hop { from, engine, .. } = hop;
+    let (.., oldest) = OLDEST.iter().find(|(of_engine, family, major, _)| {
+        of_engine == engine && family.is_none_or(|family| family == from.family) && *major == from.major
+    })?;
+    let begins = format!("{} begins at {}.{oldest}", engine.name(), from.major);
+    let release = facts.system.get("release").and_then(|releases| releases.first());
+    let told = release.into_iter().chain([&facts.os_version]).find_map(|text| {
+        let (major, rest) = text.split_once('.')?;
+        let minor: u32 = rest.split('.').next()?.parse().ok()?;
+        (major.parse() == Ok(from.major)).then_some((text, minor))
+    });
+    let remedy = "update everything (yum update) and reboot";
+    match told {
+        Some((release, minor)) if minor < *oldest => {
+            Some(Finding::block("guest.minor-release", format!("it is release {release}, and {begins}"), remedy))
+        }
+        Some(_) => None,
+        // It says so itself when it is too old, after the guest was prepared for it.
+        None => {
+            let found = format!("the guest does not tell its minor release, and {begins}");
+            Some(Finding::warn("guest.minor-release", found, remedy))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::good_guest;
     use super::*;
+    use crate::check::Severity;
     use crate::os::Os;
 
     fn hop(from: (Family, u32), to: (Family, u32), engine: Engine) -> Hop {
@@ -82,45 +101,52 @@ mod tests {
             hop((CentOs, 8), (Rocky, 8), Engine::Migrate2Rocky),
             hop((CentOs, 7), (Rhel, 7), Engine::Convert2Rhel),
             hop((Debian, 11), (Debian, 12), Engine::AptFullUpgrade),
+            hop((AlmaLinux, 8), (AlmaLinux, 9), Engine::Leapp),
+            hop((AlmaLinux, 9), (AlmaLinux, 10), Engine::Leapp),
         ]
     }
 
     /// Which engines each fact blocks, by the index of `hops`.
     const BLOCKED: &[(&str, &[usize])] = &[
-        ("root_link", &[0, 1, 2]),
-        ("network_mount", &[0, 1, 2]),
-        ("noexec_var", &[0, 1, 2]),
+        ("root_link", &[0, 1, 2, 9, 10]),
+        ("network_mount", &[0, 1, 2, 9, 10]),
+        ("noexec_var", &[0, 1, 2, 9, 10]),
         ("noexec_tmp", &[]),
         ("unlisted_mount", &[]),
-        ("fstab_unparsed", &[0, 1, 2]),
-        ("fstab_order", &[0, 1, 2]),
+        ("fstab_unparsed", &[0, 1, 2, 9, 10]),
+        ("fstab_order", &[0, 1, 2, 9, 10]),
         ("xfs_option", &[0, 1]),
         ("btrfs", &[0, 1, 5]),
-        ("luks", &[0, 1, 2]),
-        ("nic", &[0, 1, 2]),
+        ("luks", &[0, 1, 2, 9, 10]),
+        ("nic", &[0, 1, 2, 9, 10]),
         ("removed_driver", &[0, 1]),
-        ("root_login", &[0, 1, 2]),
+        ("root_login", &[0, 1, 2, 9, 10]),
         ("pam_removed", &[0, 1]),
         ("pam_question", &[0, 1]),
         ("tcp_wrappers", &[]),
         ("resolv_link", &[]),
-        ("repo_twice", &[0, 1, 2]),
+        ("repo_twice", &[0, 1, 2, 9, 10]),
         ("excluded", &[]),
         ("plugins_off", &[]),
-        ("kernel_not_newest", &[0, 1, 2, 7]),
-        ("custom_kernel", &[7]),
+        ("kernel_not_newest", &[0, 1, 2, 7, 9, 10]),
+        ("custom_kernel", &[5, 7]),
         ("secure_boot", &[5, 7]),
-        ("efi_tool", &[0, 1, 2, 6, 7]),
+        ("efi_tool", &[0, 1, 2, 6, 7, 9, 10]),
         ("efi_mount", &[6]),
         ("grub_legacy", &[]),
         ("early_partition", &[]),
         ("security_agent", &[7]),
         ("katello", &[6]),
+        ("module_platform", &[6]),
+        ("dnf_old", &[6]),
+        ("plugins_core", &[5, 6]),
+        ("tool_missing", &[6]),
+        ("panel", &[5]),
         ("read_only", &[7]),
-        ("cpu", &[2]),
-        ("zone_drifting", &[2]),
-        ("nvidia", &[2]),
-        ("cluster", &[0, 1, 2]),
+        ("cpu", &[2, 9]),
+        ("zone_drifting", &[2, 9]),
+        ("nvidia", &[2, 9]),
+        ("cluster", &[0, 1, 2, 9, 10]),
         ("docker", &[]),
         ("postgresql", &[]),
         ("ntp", &[]),
@@ -149,13 +175,21 @@ mod tests {
     #[test]
     fn a_guest_of_which_nothing_is_found_is_told_nothing() {
         for hop in hops() {
-            assert_eq!(judge_system(&good_guest(), &hop), []);
+            let mut guest = good_guest();
+            guest.system.insert("release".into(), vec![format!("{}.99", hop.from.major)]);
+            assert_eq!(judge_system(&guest, &hop), []);
         }
     }
 
     #[test]
     fn old_minor_releases_are_updated_first() {
         let hops = hops();
+        let judged = |release: &str, os_version: &str, hop: usize| {
+            let mut facts = GuestFacts { os_version: os_version.into(), ..good_guest() };
+            facts.system.insert("release".into(), vec![release.into()]);
+            let findings = judge_system(&facts, &hops[hop]);
+            findings.into_iter().find(|finding| finding.id == "guest.minor-release").map(|finding| finding.severity)
+        };
         for (release, hop, blocks) in [
             ("7.6.1810", 0, true),
             ("7.9.2009", 0, false),
@@ -164,13 +198,19 @@ mod tests {
             ("8.5.2111", 5, false),
             ("7.8.2003", 7, true),
             ("7.6.1810", 4, false),
-            ("7", 0, false),
-            ("x.y", 0, false),
+            ("8.9", 9, true),
+            ("8.10", 9, false),
+            ("9.5", 10, true),
+            ("9.6", 10, false),
         ] {
-            let mut facts = good_guest();
-            facts.system.insert("release".into(), vec![release.into()]);
-            let findings = judge_system(&facts, &hops[hop]);
-            assert_eq!(findings.iter().any(|finding| finding.id == "guest.minor-release"), blocks, "{release} {hop}");
+            assert_eq!(judged(release, "", hop), blocks.then_some(Severity::Block), "{release} {hop}");
         }
+        // os-release of AlmaLinux tells what another file may not.
+        assert_eq!(judged("8", "8.9", 9), Some(Severity::Block));
+        assert_eq!(judged("", "8.10", 9), None);
+        for release in ["8", "", "x.y", "7.9"] {
+            assert_eq!(judged(release, "8", 9), Some(Severity::Warn), "{release}: it may be too old");
+        }
+        assert_eq!(judged("8", "8", 2), None, "no minor release is asked for");
     }
 }

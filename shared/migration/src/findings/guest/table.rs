@@ -35,7 +35,7 @@ impl Check {
 
 /// The release of Enterprise Linux that it is made like. Source: ECS "Operating system migration" and the
 /// vendor's installer, which treats Alibaba Cloud Linux 2 as EL 7.
-fn el(os: &Os) -> Option<u32> {
+pub(super) fn el(os: &Os) -> Option<u32> {
     match os.family {
         Family::AlibabaCloudLinux => Some(os.major + 5),
         Family::AlmaLinux | Family::Anolis | Family::CentOs | Family::CentOsStream | Family::Rhel | Family::Rocky => {
@@ -74,8 +74,14 @@ fn blocks(hop: &Hop, engines: &[Engine]) -> Option<Severity> {
     if engines.contains(&hop.engine) { BLOCK } else { packages_are_rpm(hop) }
 }
 
+/// These block, nobody else is told.
+fn only(hop: &Hop, engines: &[Engine]) -> Option<Severity> {
+    if engines.contains(&hop.engine) { BLOCK } else { None }
+}
+
 /// Sources: leapp-repository, AlmaLinux branch 0.21.0 (its inhibitors block only leapp); migrate2rocky.sh;
-/// almalinux-deploy.sh 0.1.13; convert2rhel; ECS "Operating system migration", limits; Debian release notes.
+/// almalinux-deploy.sh 0.1.13, which only mentions a custom kernel at its end, when that kernel has stayed the default;
+/// convert2rhel; ECS "Operating system migration", limits; Debian release notes.
 pub(super) const CHECKS: &[Check] = &[
     check(
         "root_link",
@@ -236,7 +242,7 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "custom_kernel",
         "guest.custom-kernel",
-        |hop| blocks(hop, &[Engine::Convert2Rhel]).or(WARN),
+        |hop| blocks(hop, &[Engine::Convert2Rhel, Engine::AlmalinuxDeploy]).or(WARN),
         "a kernel runs that is of no package of the system",
         "boot the distribution's own kernel, unless you know what needs this one",
     ),
@@ -292,6 +298,41 @@ pub(super) const CHECKS: &[Check] = &[
         |hop| blocks(hop, &[Engine::Migrate2Rocky]),
         "packages come from Katello or Uyuni",
         "unregister the machine and remove that server's packages",
+    ),
+    check(
+        "module_platform",
+        "guest.module-platform",
+        |hop| only(hop, &[Engine::Migrate2Rocky]),
+        "PLATFORM_ID in /etc/os-release is not that of Enterprise Linux, which the tool asks for",
+        "find out what this system was made from: the tool converts none but rebuilds of the same release",
+    ),
+    check(
+        "dnf_old",
+        "guest.dnf-version",
+        |hop| only(hop, &[Engine::Migrate2Rocky]),
+        "dnf is older than 4.2",
+        "dnf -y update dnf",
+    ),
+    check(
+        "plugins_core",
+        "guest.dnf-plugins",
+        |hop| only(hop, &[Engine::AlmalinuxDeploy, Engine::Migrate2Rocky]),
+        "dnf-plugins-core",
+        "dnf -y install dnf-plugins-core",
+    ),
+    check(
+        "tool_missing",
+        "guest.tools-missing",
+        |hop| only(hop, &[Engine::Migrate2Rocky]),
+        "commands that the tool needs are missing",
+        "install what has them: dnf provides '*/bin/NAME'",
+    ),
+    check(
+        "panel",
+        "guest.control-panel",
+        |hop| only(hop, &[Engine::AlmalinuxDeploy]),
+        "a control panel that the tool does not convert",
+        "update Plesk to 18.0.35 or later",
     ),
     check(
         "read_only",

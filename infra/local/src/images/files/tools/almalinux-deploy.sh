@@ -39,6 +39,7 @@ check_system() {
     [ "$ID" != centos ] || grep -q -E 'release 8\.[45]' /etc/redhat-release
 }
 check_panel() { [ ! -e /usr/local/psa/version ]; }
+check_plugins() { rpm -q dnf-plugins-core >/dev/null; }
 download_release() { curl -f -s -S -o /root/almalinux-release-latest.rpm "$RELEASE_URL"; }
 verify_release() { [ "$(rpm -qp --qf '%{NAME}' /root/almalinux-release-latest.rpm)" = almalinux-release ]; }
 replace_release() {
@@ -57,6 +58,7 @@ migrate() {
     step check_arch "Check $(uname -m) architecture is supported" check_arch
     step check_system "Check $(. /etc/os-release; echo "$ID-$VERSION_ID") is supported" check_system
     step check_panel 'Check control panel is supported' check_panel
+    step check_plugins 'Check dnf-plugins-core is installed' check_plugins
     step download_release 'Download almalinux-release package' download_release
     step verify_release 'Verify almalinux-release package' verify_release
     step replace_release 'Install almalinux-release package' replace_release

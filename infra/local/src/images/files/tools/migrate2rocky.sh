@@ -33,6 +33,15 @@ collect() {
     case "$ID" in centos | almalinux | rhel | ol) ;; *) leave "Unable to determine the enabled repositories of $ID." ;; esac
     [ "${PLATFORM_ID-}" = platform:el8 ] || leave "This script must be run on an EL8 distribution. Migration from other distributions is not supported."
 }
+# What the original asks for before anything else.
+needs() {
+    for bin in rpm dnf awk column tee tput mkdir cat arch sort uniq rmdir df rm head curl sha512sum mktemp systemd-detect-virt sed grep; do
+        type "$bin" >/dev/null 2>&1 || leave "Commands not found: $bin.  Possible bad PATH setting or corrupt installation."
+    done
+    for package in dnf dnf-plugins-core; do
+        rpm -q "$package" >/dev/null || leave "$package is required for this script.  Please run \"dnf install $package; dnf update\" first."
+    done
+}
 write_lists() { rpm -qa --qf '%{NAME}|%{VERSION}|%{RELEASE}|%{INSTALLTIME}|%{VENDOR}|%{ARCH}\n' | sort >"$CONVERT/$HOSTNAME-rpms-list-$1.log"; }
 repos() {
     mkdir -p $CONVERT/repos
@@ -62,6 +71,7 @@ migrate() {
     rm -rf /var/cache/dnf
     echo "Preparing to migrate your system to Rocky Linux."
     at check
+    needs
     space /usr 250
     space /var 1536
     space /boot 50
