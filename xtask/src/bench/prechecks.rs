@@ -56,7 +56,9 @@ pub fn run() -> Result<(), Error> {
         let (lowest, median, highest) = summary(times);
         println!("  {name:14} {median:.3} s ({lowest:.3} to {highest:.3})");
     }
-    println!("ECS is asked 5 times for one instance; for {MANY}: instances 1, agents 2, disks 1, snapshots 1, events 1");
+    println!(
+        "ECS is asked 5 times for one instance; for {MANY}: instances 1, agents 2, disks 1, snapshots 1, events 1"
+    );
     Ok(())
 }
 
