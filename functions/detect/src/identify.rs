@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use migration::os::System;
-use openapi::ecs::{CommandType, Instance, RunCommand};
+use openapi::ecs::{CommandType, Instance, InvocationResult, RunCommand};
 use stage::Fault;
 use stage::cloud::Cloud;
 
@@ -52,10 +52,11 @@ pub async fn identify<C: Cloud>(
     }
     loop {
         for (invoke_id, waiting) in &mut asked {
-            for id in waiting.clone() {
-                if let Some(identity) = answer(cloud, invoke_id, &id).await? {
-                    waiting.remove(&id);
-                    identities.insert(id, identity);
+            for result in cloud.invocations(invoke_id).await? {
+                if let Some(identity) = answer(&result)
+                    && waiting.remove(&result.instance_id)
+                {
+                    identities.insert(result.instance_id, identity);
                 }
             }
         }
@@ -95,19 +96,18 @@ async fn answering<C: Cloud>(
 }
 
 /// What the guest said; None while it has not.
-async fn answer<C: Cloud>(cloud: &C, invoke_id: &str, id: &str) -> Result<Option<Result<System, String>>, Fault> {
-    let Some(result) = cloud.invocation(invoke_id, id).await? else { return Ok(None) };
+fn answer(result: &InvocationResult) -> Option<Result<System, String>> {
     if matches!(result.invocation_status.as_str(), "Pending" | "Scheduled" | "Running" | "Stopping") {
-        return Ok(None);
+        return None;
     }
     if result.invocation_status != "Success" {
         let why = format!("the question to the guest ended as {} {}", result.invocation_status, result.error_info);
-        return Ok(Some(Err(why.trim_end().to_owned())));
+        return Some(Err(why.trim_end().to_owned()));
     }
-    Ok(Some(match guest::read_identity(&result.output) {
+    Some(match guest::read_identity(&result.output) {
         Err(error) => Err(error.to_string()),
         Ok(identity) => identity.system().ok_or_else(|| {
             format!("it calls itself {:?} {:?} on {:?}", identity.os_id, identity.os_version, identity.arch)
         }),
-    }))
+    })
 }

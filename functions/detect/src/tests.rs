@@ -48,6 +48,37 @@ async fn scanned(world: &World) -> Result<String, String> {
 const ASKED: (&str, &str) = (TAG, "migrate");
 
 #[tokio::test]
+async fn a_hundred_guests_are_asked_in_few_calls() {
+    let world = world("CentOS  8.5 64 bit", &[]);
+    for n in 2..=101 {
+        world.cloud.made_instances.borrow_mut().push(Instance {
+            instance_id: format!("i-{n}"),
+            os_name_en: "Customized Linux".into(),
+            os_type: "linux".into(),
+            status: "Running".into(),
+            tags: vec![Tag::new(ASKED.0, ASKED.1)],
+            ..Instance::default()
+        });
+    }
+    world.cloud.settle();
+    world.cloud.answers(|_| answer(&[("os_id", "centos"), ("os_version", "8.5"), ("arch", "x86_64")]));
+    let ids = Cell::new(0);
+    let new_id = || {
+        ids.set(ids.get() + 1);
+        Ok(MigrationId::from_bytes([ids.get(); 10]))
+    };
+    let pause = async || {
+        world.cloud.settle();
+        true
+    };
+    let now = "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
+    let scan = scan(&world, &Policy::default(), now, "r-1", new_id, pause).await.unwrap();
+    assert_eq!((scan.seen, scan.opened.len(), scan.problems.len()), (101, 100, 0), "{scan:?}");
+    // The list, those that are free once more, agents 2, commands 2, their results 2 and again 2, old snapshots.
+    assert_eq!(world.cloud.calls(), 11);
+}
+
+#[tokio::test]
 async fn only_what_is_asked_for_and_needed_is_migrated() {
     let centos = "CentOS  8.5 64 bit";
     for (name, tags, meant) in [

@@ -83,6 +83,8 @@ pub trait Cloud {
     async fn run_command(&self, request: &RunCommand) -> Result<String, ApiError>;
     /// What became of a command on an instance.
     async fn invocation(&self, invoke_id: &str, instance_id: &str) -> Result<Option<InvocationResult>, ApiError>;
+    /// What became of a command on every instance that it was sent to.
+    async fn invocations(&self, invoke_id: &str) -> Result<Vec<InvocationResult>, ApiError>;
     /// Stops a command on an instance.
     async fn stop_invocation(&self, invoke_id: &str, instance_id: &str) -> Result<(), ApiError>;
     /// What the instance wrote to its console since its last start, at most the last 64 KB. Fails with
@@ -290,6 +292,10 @@ impl Cloud for Client {
 
     async fn invocation(&self, invoke_id: &str, instance_id: &str) -> Result<Option<InvocationResult>, ApiError> {
         self.describe_invocation_results(invoke_id, instance_id).await
+    }
+
+    async fn invocations(&self, invoke_id: &str) -> Result<Vec<InvocationResult>, ApiError> {
+        self.describe_all_invocation_results(invoke_id).await
     }
 
     async fn stop_invocation(&self, invoke_id: &str, instance_id: &str) -> Result<(), ApiError> {

@@ -195,6 +195,22 @@ impl Client {
         Ok(answer.invocation.items.into_iter().next())
     }
 
+    /// What a command did on every instance that it was sent to, fifty a call.
+    pub async fn describe_all_invocation_results(&self, invoke_id: &str) -> Result<Vec<InvocationResult>, ApiError> {
+        let mut paging = Paging { next_token: None, max_results: Some(LARGEST_ASSISTANT_PAGE) };
+        let mut all = Vec::new();
+        loop {
+            let params =
+                self.in_region().set("InvokeId", invoke_id).set("ContentEncoding", "Base64").page(&paging).into_vec();
+            let answer: InvocationResultsAnswer = self.read("DescribeInvocationResults", params).await?;
+            all.extend(answer.invocation.items);
+            paging.next_token = answer.invocation.next_token;
+            if paging.next_token.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
     /// One page of the commands that were run.
     pub async fn describe_invocations(&self, request: &DescribeInvocations) -> Result<Page<Invocation>, ApiError> {
         let answer: Invocations = self.read("DescribeInvocations", request.params(self.rpc.region())).await?;

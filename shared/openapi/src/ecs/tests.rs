@@ -219,6 +219,18 @@ async fn commands() {
 }
 
 #[tokio::test]
+async fn a_command_on_many_is_read_in_pages() {
+    let page = |id: &str, next: &str| json!({"Invocation": {"NextToken": next, "InvocationResults": {"InvocationResult": [{"InstanceId": id}]}}});
+    let (server, client) = serve(vec![page("i-1", "t1"), page("i-2", "")]).await;
+    let all = client.describe_all_invocation_results("t-1").await.unwrap();
+    assert_eq!(all.iter().map(|result| result.instance_id.as_str()).collect::<Vec<_>>(), ["i-1", "i-2"]);
+    assert_eq!(
+        sent(&server.requests()[1]),
+        "DescribeInvocationResults ContentEncoding=Base64 InvokeId=t-1 MaxResults=50 NextToken=t1 RegionId=cn-hangzhou"
+    );
+}
+
+#[tokio::test]
 async fn the_agent_and_the_events_of_an_instance() {
     let (server, client) = serve(vec![
         json!({"InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": [

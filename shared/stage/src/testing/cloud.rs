@@ -75,6 +75,7 @@ type Guest = Box<dyn FnMut(&str) -> (i64, String)>;
 
 struct Invocation {
     name: String,
+    instances: Vec<String>,
     stopped: bool,
     result: Option<(i64, String)>,
 }

@@ -320,7 +320,9 @@ impl Cloud for FakeCloud {
                 let id = format!("t-{:03}", invocations.len() + 1);
                 let mut parts = request.name.rsplitn(3, '-').take(2).collect::<Vec<_>>();
                 parts.reverse();
-                invocations.insert(id.clone(), Invocation { name: parts.join("-"), stopped: false, result: None });
+                let instances = request.instance_ids.clone();
+                let invocation = Invocation { name: parts.join("-"), instances, stopped: false, result: None };
+                invocations.insert(id.clone(), invocation);
                 Ok(id)
             })
         })
@@ -330,28 +332,16 @@ impl Cloud for FakeCloud {
     async fn invocation(&self, invoke_id: &str, _instance_id: &str) -> Result<Option<InvocationResult>, ApiError> {
         self.call("DescribeInvocationResults", || {
             let invocations = self.invocations.borrow();
-            Ok(invocations.get(invoke_id).map(|invocation| {
-                let known = InvocationResult { invoke_id: invoke_id.into(), ..InvocationResult::default() };
-                match &invocation.result {
-                    _ if invocation.stopped => {
-                        InvocationResult { invocation_status: "Terminated".into(), exit_code: Some(-1), ..known }
-                    }
-                    None => InvocationResult { invocation_status: "Running".into(), ..known },
-                    // The guest can say that a command never ran.
-                    Some((-1, why)) => InvocationResult {
-                        invocation_status: "Aborted".into(),
-                        error_code: "ClientNotResponse".into(),
-                        error_info: why.clone(),
-                        ..known
-                    },
-                    Some((code, output)) => InvocationResult {
-                        invocation_status: if *code == 0 { "Success" } else { "Failed" }.into(),
-                        exit_code: Some(*code),
-                        output: output.clone(),
-                        ..known
-                    },
-                }
-            }))
+            Ok(invocations.get(invoke_id).map(|invocation| invocation.told(invoke_id)))
+        })
+    }
+
+    async fn invocations(&self, invoke_id: &str) -> Result<Vec<InvocationResult>, ApiError> {
+        self.call("DescribeInvocationResults", || {
+            let invocations = self.invocations.borrow();
+            let Some(invocation) = invocations.get(invoke_id) else { return Ok(Vec::new()) };
+            let on = |id: &String| InvocationResult { instance_id: id.clone(), ..invocation.told(invoke_id) };
+            Ok(invocation.instances.iter().map(on).collect())
         })
     }
 
@@ -421,6 +411,31 @@ impl FakeCloud {
             os_type: "Linux".into(),
             ..CloudAssistantStatus::default()
         })
+    }
+}
+
+impl Invocation {
+    fn told(&self, invoke_id: &str) -> InvocationResult {
+        let known = InvocationResult { invoke_id: invoke_id.into(), ..InvocationResult::default() };
+        match &self.result {
+            _ if self.stopped => {
+                InvocationResult { invocation_status: "Terminated".into(), exit_code: Some(-1), ..known }
+            }
+            None => InvocationResult { invocation_status: "Running".into(), ..known },
+            // The guest can say that a command never ran.
+            Some((-1, why)) => InvocationResult {
+                invocation_status: "Aborted".into(),
+                error_code: "ClientNotResponse".into(),
+                error_info: why.clone(),
+                ..known
+            },
+            Some((code, output)) => InvocationResult {
+                invocation_status: if *code == 0 { "Success" } else { "Failed" }.into(),
+                exit_code: Some(*code),
+                output: output.clone(),
+                ..known
+            },
+        }
     }
 }
 
