@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tablestore::messages::{
     CapacityUnit, CreateTableRequest, DefinedColumnSchema, DescribeTableResponse, Empty, ListTableResponse,
@@ -178,7 +177,7 @@ impl Tablestore {
             primary_key: key_columns(&meta.table_name, &meta.primary_key)?,
             defined_columns: defined_columns(meta)?,
             deviation_secs: DEFAULT_DEVIATION_SECS,
-            created_at_micros: Timestamp::now().as_microsecond(),
+            created_at_micros: (self.clock)().as_microsecond(),
             ..Table::default()
         };
         let options = options.ok_or_else(|| invalid("Time-to-live is missing while creating table."))?;
