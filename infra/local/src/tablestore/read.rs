@@ -355,6 +355,8 @@ fn scan(
         consumed: ConsumedCapacity::new(units(scanned_bytes), 0),
         rows: writer.finish().into(),
         next_start_primary_key: next,
-        next_token: None,
+        data_block_type: Some(0),
+        compress_type: Some(0),
+        ..GetRangeResponse::default()
     })
 }

@@ -68,6 +68,7 @@ impl Table {
             max_versions: Some(self.max_versions),
             deviation_cell_version_in_sec: Some(self.deviation_secs),
             allow_update: self.allow_update,
+            ..TableOptions::default()
         }
     }
 
@@ -90,6 +91,7 @@ impl Table {
             table_name: self.name.clone(),
             primary_key: self.primary_key.iter().map(key).collect(),
             defined_column: self.defined_columns.iter().map(defined).collect(),
+            ..TableMeta::default()
         }
     }
 
@@ -231,6 +233,7 @@ impl Tablestore {
             table_status: TableStatus::Active as i32,
             stream_details: Some(StreamDetails { enable_stream: false, ..StreamDetails::default() }),
             creation_time: Some(table.created_at_micros),
+            ..DescribeTableResponse::default()
         })
     }
 
