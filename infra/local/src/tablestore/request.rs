@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use prost::Message;
 use tablestore::messages::{
-    BatchGetRowRequest, BatchWriteRowRequest, Condition, CreateTableRequest, GetRangeRequest, GetRowRequest,
-    OperationType, TableNameRequest, UpdateTableRequest, WriteRowRequest,
+    AddDefinedColumnRequest, BatchGetRowRequest, BatchWriteRowRequest, Condition, CreateIndexRequest,
+    CreateTableRequest, DeleteDefinedColumnRequest, DropIndexRequest, EndTransactionRequest, GetRangeRequest,
+    GetRowRequest, OperationType, StartLocalTransactionRequest, TableNameRequest, UpdateTableRequest, WriteRowRequest,
 };
 use tablestore::plainbuffer::{RowRef, single_row};
 
@@ -22,6 +23,14 @@ pub enum Request {
     DescribeTable(TableNameRequest),
     UpdateTable(UpdateTableRequest),
     ListTable,
+    AddDefinedColumn(AddDefinedColumnRequest),
+    DeleteDefinedColumn(DeleteDefinedColumnRequest),
+    CreateIndex(CreateIndexRequest),
+    DropIndex(DropIndexRequest),
+    ListSearchIndex,
+    StartLocalTransaction(StartLocalTransactionRequest),
+    CommitTransaction(EndTransactionRequest),
+    AbortTransaction(EndTransactionRequest),
     /// PutRow, UpdateRow and DeleteRow.
     WriteRow(OperationType, WriteRowRequest),
     BatchWriteRow(BatchWriteRowRequest),
@@ -42,6 +51,14 @@ pub fn parse(operation: &str, body: Bytes) -> Result<Request, ServiceError> {
         "DescribeTable" => Request::DescribeTable(decode(body)?),
         "UpdateTable" => Request::UpdateTable(decode(body)?),
         "ListTable" => Request::ListTable,
+        "AddDefinedColumn" => Request::AddDefinedColumn(decode(body)?),
+        "DeleteDefinedColumn" => Request::DeleteDefinedColumn(decode(body)?),
+        "CreateIndex" => Request::CreateIndex(decode(body)?),
+        "DropIndex" => Request::DropIndex(decode(body)?),
+        "ListSearchIndex" => Request::ListSearchIndex,
+        "StartLocalTransaction" => Request::StartLocalTransaction(decode(body)?),
+        "CommitTransaction" => Request::CommitTransaction(decode(body)?),
+        "AbortTransaction" => Request::AbortTransaction(decode(body)?),
         "PutRow" => Request::WriteRow(Put, decode(body)?),
         "UpdateRow" => Request::WriteRow(Update, decode(body)?),
         "DeleteRow" => Request::WriteRow(Delete, decode(body)?),
@@ -76,6 +93,7 @@ impl Request {
             column.map(parse_condition).transpose().map(drop)
         };
         match self {
+            Self::StartLocalTransaction(request) => read_row(&request.key).map(drop),
             Self::WriteRow(_, request) => write(&request.row, &request.condition),
             Self::BatchWriteRow(request) => {
                 let mut rows = request.tables.iter().flat_map(|table| &table.rows);
