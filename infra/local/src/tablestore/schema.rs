@@ -13,7 +13,7 @@ use super::invalid;
 use crate::seams::ServiceError;
 
 /// Primary key columns (Tablestore limits).
-const MAX_KEY_COLUMNS: usize = 4;
+pub(super) const MAX_KEY_COLUMNS: usize = 4;
 /// Predefined columns (Tablestore limits).
 const MAX_DEFINED_COLUMNS: usize = 32;
 /// Of table and column names, bytes.
