@@ -2,17 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use openapi::Credentials;
-use prost::Message;
-use tablestore::messages::{
-    CapacityUnit, CreateTableRequest, DefinedColumnSchema, DefinedColumnType, IndexMeta, PrimaryKeySchema,
-    PrimaryKeyType, ReservedThroughput, TableMeta, TableOptions,
+use tablestore::{
+    BatchWriteRow, Client, ColumnType, GetRange, Index, KeyType, PrimaryKey, PutRow, RetryPolicy, Row, RowChange,
+    TableMeta, TableOptions,
 };
-use tablestore::{BatchWriteRow, Client, GetRange, PrimaryKey, PutRow, RetryPolicy, Row, RowChange, sign};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::{INSTANCE, Server, command};
+use super::{Server, command};
 
 /// Rows of one atomic batch.
 const ROWS: i64 = 5;
@@ -28,8 +24,8 @@ async fn write(client: Client, writer: i64, from: i64, told: UnboundedSender<()>
     for n in from.. {
         let put = |n| PutRow::new("t", key(writer, n)).column("city", format!("c{n}")).column("pad", "x".repeat(500));
         let done = if writer % 2 == 0 {
-            let changes = (n * ROWS..(n + 1) * ROWS).map(|n| RowChange::Put(put(n))).collect();
-            let rows = client.batch_write_row(&BatchWriteRow { changes, atomic: true }).await;
+            let changes: Vec<_> = (n * ROWS..(n + 1) * ROWS).map(|n| RowChange::Put(put(n))).collect();
+            let rows = client.batch_write_row(&BatchWriteRow::new(changes).atomic()).await;
             rows.is_ok_and(|rows| rows.iter().all(Result::is_ok))
         } else {
             client.put_row(&put(n)).await.is_ok()
@@ -44,7 +40,7 @@ async fn write(client: Client, writer: i64, from: i64, told: UnboundedSender<()>
     acknowledged
 }
 
-async fn all(client: &Client, table: &str, key: &[&'static str]) -> Vec<Row> {
+async fn all(client: &Client, table: &'static str, key: &[&'static str]) -> Vec<Row> {
     let range = GetRange::forward(table, PrimaryKey::min(key.iter().copied()), PrimaryKey::max(key.iter().copied()));
     client.get_range_all(range).await.unwrap()
 }
@@ -54,11 +50,12 @@ async fn what_was_acknowledged_survives_and_nothing_is_torn() {
     let dir = tempfile::tempdir().unwrap();
     let mut server = Server::start(dir.path());
     let endpoint = server.endpoint.endpoint.clone();
-    create(&server).await;
+    let meta = TableMeta::new("t", "writer", KeyType::Integer).key("n", KeyType::Integer);
+    let meta = meta.column("city", ColumnType::String).index(Index::global("by_city", ["city"]));
+    server.client().create_table(&meta, &TableOptions::default()).await.unwrap();
     let (mut expected, mut next) = (BTreeSet::new(), 0);
     for round in 0..4 {
-        let retry = RetryPolicy { max_attempts: 1, ..RetryPolicy::default() };
-        let client = server.client().with_retry(retry);
+        let client = server.client().with_retry(RetryPolicy::never());
         let (tell, mut told) = unbounded_channel();
         let writers: Vec<_> =
             (0..4).map(|writer| tokio::spawn(write(client.clone(), writer, next, tell.clone()))).collect();
@@ -99,42 +96,6 @@ async fn what_was_acknowledged_survives_and_nothing_is_torn() {
             .collect();
         assert_eq!(indexed, found, "the index and its table");
     }
-}
-
-/// The table, with its index.
-async fn create(server: &Server) {
-    let integer = |name: &str| PrimaryKeySchema {
-        name: name.into(),
-        r#type: PrimaryKeyType::Integer as i32,
-        ..PrimaryKeySchema::default()
-    };
-    let city = DefinedColumnSchema { name: "city".into(), r#type: DefinedColumnType::String as i32 };
-    let request = CreateTableRequest {
-        table_meta: TableMeta {
-            table_name: "t".into(),
-            primary_key: vec![integer("writer"), integer("n")],
-            defined_column: vec![city],
-            ..TableMeta::default()
-        },
-        reserved_throughput: ReservedThroughput { capacity_unit: CapacityUnit { read: Some(0), write: Some(0) } },
-        table_options: Some(TableOptions { time_to_live: Some(-1), max_versions: Some(1), ..TableOptions::default() }),
-        index_metas: vec![IndexMeta {
-            name: "by_city".into(),
-            primary_key: vec!["city".into()],
-            ..IndexMeta::default()
-        }],
-        ..CreateTableRequest::default()
-    };
-    let body = request.encode_to_vec();
-    let credentials = Credentials {
-        access_key_id: server.endpoint.access_key_id.clone(),
-        access_key_secret: server.endpoint.access_key_secret.clone(),
-        security_token: None,
-    };
-    let headers = sign::request_headers(&credentials, INSTANCE, "CreateTable", &body, Timestamp::now());
-    let post = openapi::http::build().post(format!("{}/CreateTable", server.endpoint.endpoint)).body(body);
-    let post = headers.into_iter().fold(post, |post, (name, value)| post.header(name, value));
-    assert_eq!(post.send().await.unwrap().status().as_u16(), 200);
 }
 
 #[test]
