@@ -139,14 +139,24 @@ pub(super) fn check_table_name(name: &str) -> Result<(), ServiceError> {
     if is_name(name) { Ok(()) } else { Err(invalid(format!("Invalid table name: '{name}'."))) }
 }
 
-/// Whether `name` may be the name of a table or column: `[A-Za-z_][A-Za-z0-9_]*`, 1 to 255 bytes.
-pub(super) fn is_name(name: &str) -> bool {
+/// Whether `name` may be the name of a table, or of a column of a table's schema: `[A-Za-z_][A-Za-z0-9_]*`, 1 to 255
+/// bytes (Tablestore limits).
+fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name
             .bytes()
             .enumerate()
             .all(|(i, byte)| byte == b'_' || byte.is_ascii_alphabetic() || i > 0 && byte.is_ascii_digit())
         && !name.is_empty()
+}
+
+/// Attribute columns may be named more freely than the documentation says: the service takes `a.b`, blanks and
+/// Chinese, and refuses `#` at the start (the Java SDK's tests against it).
+pub(super) fn check_attribute_name(name: &str) -> Result<(), ServiceError> {
+    match name.len() {
+        1..=MAX_NAME if !name.starts_with('#') => Ok(()),
+        _ => Err(invalid(format!("Invalid column name: '{name}'."))),
+    }
 }
 
 pub(super) fn no_such_table() -> ServiceError {

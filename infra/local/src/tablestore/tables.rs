@@ -76,7 +76,11 @@ impl Tablestore {
             return Err(already_exists());
         }
         if tables.values().filter(|table| table.index_of.is_none()).count() >= MAX_TABLES {
-            return Err(ServiceError::new(403, "OTSQuotaExhausted", "Number of tables exceeded the quota."));
+            return Err(ServiceError::new(
+                403,
+                "OTSQuotaExhausted",
+                format!("Number of tables exceeds the quota:{MAX_TABLES}."),
+            ));
         }
         // DeleteTable and DropIndex remove the rows too, so an id that is free has no rows.
         table.id = next_id(&tables);
