@@ -40,6 +40,9 @@ pub(super) struct Table {
     pub deviation_secs: i64,
     /// Whether UpdateRow is allowed, when the request said so.
     pub allow_update: Option<bool>,
+    /// Whether an update must write the whole row: kept and told, not enforced.
+    #[serde(default)]
+    pub update_full_row: bool,
     /// Reserved read and write units.
     pub reserved: (i32, i32),
     /// Epoch microseconds.
@@ -72,8 +75,8 @@ impl Table {
             time_to_live: Some(self.time_to_live),
             max_versions: Some(self.max_versions),
             deviation_cell_version_in_sec: Some(self.deviation_secs),
-            allow_update: self.allow_update,
-            ..TableOptions::default()
+            allow_update: Some(self.allow_update != Some(false)),
+            update_full_row: Some(self.update_full_row),
         }
     }
 

@@ -59,6 +59,7 @@ impl Tablestore {
             deviation_secs: DEFAULT_DEVIATION_SECS,
             created_at_micros: (self.clock)().as_microsecond(),
             local_transactions: request.enable_local_txn == Some(true),
+            update_full_row: options.and_then(|options| options.update_full_row) == Some(true),
             ..Table::default()
         };
         let options = options.ok_or_else(|| invalid("Time-to-live is missing while creating table."))?;
@@ -143,6 +144,9 @@ impl Tablestore {
         if let Some(options) = &request.table_options {
             if *options == TableOptions::default() {
                 return Err(invalid("No parameter is specified in table options."));
+            }
+            if options.update_full_row.is_some() {
+                return Err(invalid("The table options of UpdateTable cannot contain updateFullRow."));
             }
             table.set_options(options)?;
         }
