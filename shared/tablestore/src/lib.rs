@@ -31,4 +31,6 @@ pub use typed::TypedRow;
 pub use value::{Column, Key, Name, PrimaryKey, Value};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod vectors;
