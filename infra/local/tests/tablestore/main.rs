@@ -8,6 +8,7 @@ mod conditions;
 mod filters;
 mod indexes;
 mod limits;
+mod model;
 mod parsing;
 mod raw;
 mod reads;
