@@ -146,8 +146,7 @@ impl<'a> CellRef<'a> {
     }
 }
 
-/// The u32 length before a name or value. Both are bounded far below 4 GiB: a request body may hold
-/// 5 MB, and longer ones are refused before they are sent.
+/// The u32 length before a name or value. Both are far below 4 GiB: the service takes bodies of 5 MB.
 fn length(bytes: &[u8]) -> [u8; 4] {
     (bytes.len() as u32).to_le_bytes()
 }

@@ -268,6 +268,7 @@ impl<'a> Reader<'a> {
         Malformed { at: self.at, what }
     }
 
+    #[inline]
     fn take(&mut self, n: usize) -> Result<&'a [u8], Malformed> {
         let rest = &self.buffer[self.at..];
         let taken = rest.get(..n).ok_or(self.broken("ends too early"))?;
@@ -275,24 +276,28 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let array = self.buffer[self.at..].first_chunk().ok_or(self.broken("ends too early"))?;
         self.at += N;
         Ok(*array)
     }
 
+    #[inline]
     fn prefixed(&mut self) -> Result<&'a [u8], Malformed> {
         let length = u32::from_le_bytes(self.array()?);
         self.take(length as usize)
     }
 
     /// Takes the next byte if it is `tag`.
+    #[inline]
     fn found(&mut self, tag: u8) -> bool {
         let found = self.buffer.get(self.at) == Some(&tag);
         self.at += usize::from(found);
         found
     }
 
+    #[inline]
     fn expect(&mut self, tag: u8, what: &'static str) -> Result<(), Malformed> {
         if self.found(tag) { Ok(()) } else { Err(self.broken(what)) }
     }
