@@ -1,6 +1,7 @@
 //! What this machine has.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::Error;
 
@@ -29,11 +30,33 @@ const TOOLS: &[(&str, &str)] = &[
     ("shellcheck", "shellcheck"),
 ];
 
-/// Debian packages that are missing on this machine.
+/// Programs that run the official SDKs of Tablestore.
+const SDK_TOOLS: &[(&str, &str)] = &[("node", "nodejs"), ("npm", "npm"), ("python3", "python3")];
+
+/// Debian packages that are missing on this machine for guests.
 pub fn missing_tools() -> Vec<&'static str> {
+    missing(TOOLS)
+}
+
+/// Debian packages that are missing on this machine for the official SDKs.
+pub fn missing_sdk_tools() -> Vec<&'static str> {
+    let mut packages = missing(SDK_TOOLS);
+    if !makes_environments() {
+        packages.push("python3-venv");
+    }
+    packages
+}
+
+fn missing(tools: &[(&str, &'static str)]) -> Vec<&'static str> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
     dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
     let missing = |program: &str| !dirs.iter().any(|dir| dir.join(program).is_file());
-    TOOLS.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect()
+    tools.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect()
+}
+
+/// Whether `python3 -m venv` works: Debian keeps a part of it in a package without a program.
+fn makes_environments() -> bool {
+    let look = Command::new("python3").args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
+    look.is_ok_and(|status| status.success())
 }

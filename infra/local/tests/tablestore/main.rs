@@ -5,33 +5,36 @@
 mod auth;
 mod batches;
 mod conditions;
+mod filters;
+mod indexes;
+mod limits;
+mod model;
+mod parsing;
+mod raw;
 mod reads;
 mod tables;
+mod transactions;
+mod units;
 mod writes;
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::credentials::{Identity, Keyring, Who};
 use local_cloud::store::Store;
-use local_cloud::tablestore::Tablestore;
+use local_cloud::tablestore::{Clock, Tablestore, serve};
 use openapi::Credentials;
 use tablestore::request::{Change, Return};
 use tablestore::{
-    BatchWriteRow, Client, Column, Comparator, Condition, DeleteRow, Error, Filter, GetRange, GetRow, Key, KeyType,
-    PrimaryKey, PutRow, RetryPolicy, RowChange, TableMeta, TableOptions, TimeRange, UpdateRow, Value, sign,
+    BatchGetRow, BatchWriteRow, Client, Column, Comparator, Condition, DeleteRow, Error, Filter, GetRange, GetRow,
+    GetRows, Key, KeyType, PrimaryKey, PutRow, RetryPolicy, RowChange, TableMeta, TableOptions, TimeRange, UpdateRow,
+    Value, sign,
 };
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 const INSTANCE: &str = "ferry";
 
@@ -40,6 +43,7 @@ struct Cloud {
     endpoint: String,
     keyring: Keyring,
     tablestore: Arc<Tablestore>,
+    clock: Clock,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -59,13 +63,17 @@ fn credentials(identity: &Identity) -> Credentials {
 
 impl Cloud {
     async fn start(dir: &Path) -> Self {
+        Self::start_at(dir, Arc::new(Timestamp::now)).await
+    }
+
+    async fn start_at(dir: &Path, clock: Clock) -> Self {
         let store = Store::open(dir).unwrap();
         let keyring = Keyring::open(&store).unwrap();
-        let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), INSTANCE).unwrap());
+        let tablestore = Arc::new(Tablestore::open_at(store, keyring.clone(), INSTANCE, clock.clone()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(serve(listener, tablestore.clone()));
-        Self { endpoint, keyring, tablestore, server }
+        let server = tokio::spawn(serve(listener, tablestore.clone(), std::future::pending()));
+        Self { endpoint, keyring, tablestore, clock, server }
     }
 
     fn client(&self) -> Client {
@@ -74,28 +82,6 @@ impl Cloud {
 
     fn client_as(&self, credentials: Credentials) -> Client {
         Client::new(openapi::http::build(), &self.endpoint, INSTANCE, credentials)
-    }
-}
-
-async fn serve(listener: TcpListener, tablestore: Arc<Tablestore>) {
-    // Connections end with the server, as the client keeps them open.
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let tablestore = tablestore.clone();
-        connections.spawn(async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                let tablestore = tablestore.clone();
-                async move {
-                    let (head, body) = request.into_parts();
-                    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-                    let handle = move || tablestore.handle(head.uri.path(), &head.headers, &body);
-                    let response = tokio::task::spawn_blocking(handle).await.unwrap();
-                    Ok::<_, Infallible>(response.map(Full::new))
-                }
-            });
-            // A connection that the client closes is no failure of the test.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }
 
