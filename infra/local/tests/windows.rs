@@ -363,6 +363,9 @@ fn a_persons_disk_that_has_the_medias_number_stays_online() {
     let theirs = world.attach("m-local-media-win2019-en-us");
     let number = world.ok("# local-cloud sh\n. /osferry/lib\nnumbered_disks | cut -d ' ' -f 1,3\n");
     assert!(number.contains(&format!("1 {theirs}")), "it has the number that the media had: {number}");
+    // Nor is Setup started from it, though it has the letter as well.
+    let (code, output) = world.run(&world.job().start());
+    assert!(code == 1 && output.contains("not where it was found"), "{code}: {output}");
     world.ok(&world.job().finish());
     assert_eq!(guest::read_undone(&world.ok(&world.job().undo())).unwrap(), [""; 0]);
     assert_eq!(world.offline(), [""; 0]);

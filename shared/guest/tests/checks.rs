@@ -123,6 +123,7 @@ const CASES: &[Case] = &[
     ("excluded", |r| r.append("etc/yum.conf", "exclude=kernel*\n"), "/etc/yum.conf: exclude=kernel*"),
     ("plugins_off", |r| r.write("etc/yum.conf", "[main]\nplugins = 0\n"), "/etc/yum.conf: plugins = 0"),
     ("katello", |r| r.write("etc/rhsm/ca/katello-server-ca.pem", "x"), "katello-server-ca.pem"),
+    ("katello", |r| r.write("etc/salt/minion.d/susemanager.conf", "x"), "susemanager.conf"),
     ("zone_drifting", |r| r.write("etc/firewalld/firewalld.conf", "AllowZoneDrifting=yes\n"), "yes"),
     ("docker", |r| r.packages("docker-ce 20.10-3.el7 x86_64\n"), "docker-ce-20.10-3.el7"),
     ("ntp", |r| r.packages("ntp 4.2.6p5-29.el7 x86_64\n"), "ntp-4.2.6p5-29.el7"),

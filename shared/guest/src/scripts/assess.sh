@@ -102,6 +102,7 @@ check_packages() {
         list_file "$R/etc/yum.conf" "$R/etc/dnf/dnf.conf" | grep -E ': *exclude(pkgs)? *=' | prefix excluded
         list_file "$R/etc/yum.conf" "$R/etc/dnf/dnf.conf" | grep -E ': *plugins *= *(0|no|false)' | prefix plugins_off
         [ ! -e "$R/etc/rhsm/ca/katello-server-ca.pem" ] || echo "katello katello-server-ca.pem"
+        [ ! -e "$R/etc/salt/minion.d/susemanager.conf" ] || echo "katello susemanager.conf"
         installed katello-ca-consumer katello-agent venv-salt-minion | prefix katello
         grep -q '^AllowZoneDrifting *= *yes' "$R/etc/firewalld/firewalld.conf" 2>/dev/null && echo "zone_drifting yes"
     else

@@ -101,7 +101,7 @@ fn start(job: &Job<'_>) -> String {
     if !setup_scans(&job.hop.to) {
         head = head.set("UNATTEND", UNATTEND);
     }
-    [&head.end(), COMMON, INVENTORY, MEDIA, include_str!("scripts/start.ps1")].concat()
+    [&head.end(), COMMON, INVENTORY, MEDIA, DISK, include_str!("scripts/start.ps1")].concat()
 }
 
 /// The head of a script: its name, and what varies.

@@ -3,6 +3,12 @@ $refusal = 'its tool is not started'
 if (Over) { Refuse $refusal }
 $media = Read "$DIR\media"
 if (-not $media) { throw 'no media disk was prepared' }
+# Another disk may have its letter by now.
+$serial = Read "$DIR\media_serial"
+if ($serial) {
+    $disk = FindDisk $serial
+    if (-not $disk -or @(LettersOf $disk) -notcontains $media.TrimEnd('\')) { throw 'the media disk is not where it was found' }
+}
 if (-not (Test-Path "$DIR\before")) {
     $new = "$DIR\before.new"
     [void](New-Item -ItemType Directory $new -Force)
