@@ -40,17 +40,23 @@ pub(crate) const PATHS: &[(&str, &str)] = &[
     ("/almalinux/8/AppStream/x86_64/os/", "empty"),
     ("/almalinux/9/BaseOS/x86_64/os/", "alma9"),
     ("/almalinux/9/AppStream/x86_64/os/", "empty"),
+    ("/almalinux/10/BaseOS/x86_64/os/", "alma10"),
+    ("/almalinux/10/AppStream/x86_64/os/", "empty"),
     ("/almalinux/", "almalinux"),
     ("/rockylinux/8/BaseOS/x86_64/os/", "rocky8"),
     ("/rhui/rhel-7-server/os/x86_64/", "rhel7"),
     ("/rhui/rhel-7-server/extras/x86_64/", "rhel7-extras"),
     ("/rhui/rhel-7-server/empty/x86_64/", "empty"),
     ("/rhui/rhel-8-baseos/os/x86_64/", "rhel8"),
+    ("/rhui/rhel-8-appstream/os/x86_64/", "rhel8-appstream"),
+    ("/rhui/rhel-9-baseos/os/x86_64/", "rhel9"),
+    ("/rhui/rhel-9-appstream/os/x86_64/", "empty"),
     ("/elevate/el7/x86_64/", "elevate7"),
     ("/elevate/el7/", "elevate7"),
     ("/elevate/el8/x86_64/", "elevate8"),
     ("/elevate/el8/", "elevate8"),
-    ("/elevate/el9/", "empty"),
+    ("/elevate/el9/x86_64/", "elevate9"),
+    ("/elevate/el9/", "elevate9"),
     ("/almalinux-deploy/", "almalinux-deploy"),
     ("/migrate2rocky/", "migrate2rocky"),
     ("/convert2rhel/", "convert2rhel"),
@@ -111,7 +117,7 @@ pub(super) fn install(place: &Path, root: &Path, repo: &str, extra: &[String], q
     let manager = if system.major == 7 { "yum" } else { "dnf" };
     let own: &[&str] = match repo {
         "el7" | "el8" => &["epel-release", "mysql-community-server"],
-        "rhel7" => &["rhui-client"],
+        "rhel7" | "rhel8" => &["rhui-client"],
         _ => &[],
     };
     for dir in MOUNT_POINTS {
