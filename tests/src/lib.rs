@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use local_cloud::admin::CreateInstance;
 use local_cloud::cloud::Endpoint;
 use local_cloud::operator::Operator;
 use migration::{MigrationId, Record, Step};
@@ -96,10 +97,15 @@ impl Rig {
 
     /// Makes an instance of an image and waits until Cloud Assistant is there.
     pub async fn create_instance(&self, name: &str, image_id: &str, data_disks: u32) -> Result<String, Error> {
-        let body = json!({ "name": name, "imageId": image_id, "dataDisks": data_disks });
-        let answer = self.operator.command("create-instance", &body).await?;
+        let (name, image_id) = (name.to_owned(), image_id.to_owned());
+        self.create(&CreateInstance { name, image_id, data_disks, ..CreateInstance::default() }).await
+    }
+
+    /// Makes any instance and waits for its Cloud Assistant; its id.
+    pub async fn create(&self, new: &CreateInstance) -> Result<String, Error> {
+        let answer = self.operator.command("create-instance", &serde_json::to_value(new)?).await?;
         let id = answer["instanceId"].as_str().ok_or("no instance id")?.to_owned();
-        let what = format!("Cloud Assistant of {name}");
+        let what = format!("Cloud Assistant of {}", new.name);
         wait_for(&what, Duration::from_secs(60), async || {
             let status = self.operator.ecs.describe_cloud_assistant_status(std::slice::from_ref(&id)).await.ok()?;
             let request = DescribeInstances { instance_ids: vec![id.clone()], ..DescribeInstances::default() };

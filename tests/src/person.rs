@@ -47,6 +47,12 @@ impl Rig {
         Ok(())
     }
 
+    /// Cuts a guest off from the mirror as soon as it has a path like `once`; `*` stands for any one name.
+    pub async fn network_until(&self, instance_id: &str, once: &str) -> Result<(), Error> {
+        self.operator.command("network", &json!({ "instanceId": instance_id, "up": false, "once": once })).await?;
+        Ok(())
+    }
+
     /// Leaves room for `spare` bytes in a directory of a guest.
     pub async fn fill_disk(&self, instance_id: &str, path: &str, spare: u64) -> Result<(), Error> {
         let body = json!({ "instanceId": instance_id, "path": path, "spare": spare });

@@ -5,7 +5,8 @@ mod common;
 use std::time::Duration;
 
 use common::*;
-use migration::{Code, Outcome, Stage, State};
+use local_cloud::admin::CreateInstance;
+use migration::{Code, Outcome, Severity, Stage, State};
 use openapi::ecs::{Snapshot, Tag};
 use rig::{Error, differences, wait_for};
 use serde_json::json;
@@ -79,31 +80,6 @@ async fn a_refused_guest_is_left_as_it_was() -> Result<(), Error> {
 }
 
 #[tokio::test]
-async fn a_tool_killed_in_its_transaction_comes_back_byte_for_byte() -> Result<(), Error> {
-    let mut world = World::start(&[]).await?;
-    let rig = &mut world.rig;
-    let id = rig.create_instance("agent-1", VENDOR_AGENT, 1).await?;
-    rig.run_in_guest(&id, "echo kept >/data/file; echo kept >/root/file").await?;
-    let before = rig.manifest(&id).await?;
-    let on = |path: &str| before.values().flatten().any(|line| line.starts_with(&format!("{path} file")));
-    assert!(on("/file") && on("/root/file"), "a file on each disk");
-    rig.operator.command("kill-when", &json!({ "instanceId": id, "needle": "dnf", "exists": REBUILDING })).await?;
-    rig.tag(&id, &[OPT_IN]).await?;
-    rig.detect().await?;
-    let record = rig.outcome(&id, LIMIT).await?;
-
-    ended(rig, &record, Outcome::RolledBack).await?;
-    let code = record.cause.as_ref().unwrap().code;
-    assert!(matches!(code, Code::ToolFailed | Code::ToolDied), "{:?}", record.cause);
-    assert_eq!(differences(&before, &rig.manifest(&id).await?, &[]), [""; 0]);
-    assert_eq!(rig.os(&id).await?, "centos 8");
-    one_snapshot_per_disk(rig, &record).await?;
-    assert_eq!(rig.tags(&id).await?["osferry"], "rolled-back");
-    no_dead_letters(rig).await?;
-    world.end()
-}
-
-#[tokio::test]
 async fn an_agent_that_restarts_meanwhile_does_not_matter() -> Result<(), Error> {
     let mut world = World::start(&[]).await?;
     let rig = &mut world.rig;
@@ -172,5 +148,28 @@ async fn debian_11_becomes_debian_13_by_two_hops() -> Result<(), Error> {
     assert_eq!(stages(&rig.history(&record.id).await?), way);
     assert_eq!(record.state, State::Ended(Outcome::Succeeded));
     assert_eq!(boots(rig, &id)?, 3, "its creation, and once a hop");
+    world.end()
+}
+
+#[tokio::test]
+async fn several_network_interfaces_are_told_before_leapp_looks() -> Result<(), Error> {
+    let mut world = World::start(&[]).await?;
+    let rig = &mut world.rig;
+    for secondary_interfaces in [0, 1] {
+        // The guest's own check ends it.
+        let image_id = "m-local-centos79-leapp-inhibitors".to_owned();
+        let name = format!("{secondary_interfaces} more");
+        let new = CreateInstance { name, image_id, secondary_interfaces, ..CreateInstance::default() };
+        let id = rig.create(&new).await?;
+        rig.tag(&id, &[OPT_IN, ("osferry:target", "AlmaLinux 8")]).await?;
+        rig.detect().await?;
+        let record = rig.outcome(&id, LIMIT).await?;
+        ended(rig, &record, Outcome::Refused).await?;
+        let history = rig.history(&record.id).await?;
+        let warned = history.iter().flat_map(|step| &step.findings).any(|finding| {
+            finding.id == "cloud.network-interfaces" && finding.severity == Severity::Warn && !finding.remedy.is_empty()
+        });
+        assert_eq!(warned, secondary_interfaces == 1, "{history:?}");
+    }
     world.end()
 }

@@ -1,13 +1,12 @@
-//! What people may want beside a migration that goes through: a drill, an end in the middle, another try.
+//! What people may want beside a migration that goes through: a drill, another try.
 
 mod common;
 
 use std::time::Duration;
 
-use common::cases::{CENTOS_7, Left, REMEDIATE};
+use common::cases::{CENTOS_7, REMEDIATE};
 use common::*;
 use migration::{Code, Outcome, Record, Stage, State};
-use openapi::ecs::{DescribeInstances, Instance};
 use rig::{Error, Manifest, OPERATORS, Rig, differences, wait_for};
 use serde_json::json;
 
@@ -44,11 +43,6 @@ async fn record_of(rig: &Rig, id: &str) -> Option<Record> {
 /// Waits until a migration is where `there` says.
 async fn reaches(rig: &Rig, id: &str, what: &str, there: impl Fn(&Record) -> bool) -> Result<Record, Error> {
     wait_for(&format!("{id}: {what}"), LIMIT, async || record_of(rig, id).await.filter(|record| there(record))).await
-}
-
-async fn described(rig: &Rig, id: &str) -> Result<Instance, Error> {
-    let request = DescribeInstances { instance_ids: vec![id.into()], ..DescribeInstances::default() };
-    Ok(rig.operator.ecs.describe_instances(&request).await?.items.into_iter().next().ok_or("it is not listed")?)
 }
 
 #[tokio::test]
@@ -97,116 +91,6 @@ async fn a_drill_leaves_nothing() -> Result<(), Error> {
     expected.snapshots.extend(kept.into_iter().map(|snapshot| snapshot.snapshot_id));
     rig.holds_only(&expected).await?;
     no_dead_letters(rig).await?;
-    world.end()
-}
-
-/// When a migration is cancelled, and what it takes to get there.
-struct Cancelled {
-    name: &'static str,
-    image: &'static str,
-    target: &'static str,
-    wish: Option<(&'static str, &'static str)>,
-    /// Where the tool waits.
-    waits: Option<(&'static str, &'static str)>,
-    offline: bool,
-    stage: Stage,
-    /// Something on the disk says that it came as far as is meant.
-    there: Option<&'static str>,
-    /// Whether disks go back.
-    reset: bool,
-}
-
-const CANCELLED: [Cancelled; 4] = [
-    Cancelled {
-        name: "while it waits for an acknowledgement",
-        image: CENTOS_7,
-        target: "Anolis OS 7",
-        wish: Some(("osferry:acknowledge", "yes")),
-        waits: None,
-        offline: false,
-        stage: Stage::Assess,
-        there: None,
-        reset: false,
-    },
-    Cancelled {
-        name: "before the point of no return",
-        image: CENTOS_7,
-        target: "AlmaLinux 8",
-        wish: None,
-        waits: Some(("leapp-waits-at", "InterimPreparation")),
-        offline: false,
-        stage: Stage::Migrate,
-        there: Some("/var/log/leapp/leapp-upgrade.log"),
-        reset: false,
-    },
-    Cancelled {
-        name: "in the middle of the packages",
-        image: CENTOS,
-        target: "Rocky Linux 8",
-        wish: None,
-        waits: Some(("migrate2rocky-waits-at", "distro-sync")),
-        offline: false,
-        stage: Stage::Migrate,
-        there: Some("/etc/rocky-release"),
-        reset: true,
-    },
-    Cancelled {
-        name: "while the new system is observed",
-        image: CENTOS,
-        target: "Alibaba Cloud Linux 3",
-        wish: Some(("osferry:observe-minutes", "30")),
-        waits: None,
-        offline: false,
-        stage: Stage::Verify,
-        there: None,
-        reset: true,
-    },
-];
-
-#[tokio::test]
-async fn a_cancelled_migration_leaves_the_guest_as_it_was() -> Result<(), Error> {
-    let mut world = World::start(&QUICK).await?;
-    let rig = &mut world.rig;
-    let mut guests = Vec::new();
-    for case in &CANCELLED {
-        let id = rig.create_instance(case.name, case.image, 1).await?;
-        if let Some((name, value)) = case.waits {
-            switch(rig, &id, name, value).await?;
-        }
-        guests.push((id.clone(), rig.manifest(&id).await?));
-        let mut tags = vec![OPT_IN, PROBE, REMEDIATE, ("osferry:target", case.target)];
-        tags.extend(case.wish);
-        rig.tag(&id, &tags).await?;
-    }
-    for (case, (id, _)) in CANCELLED.iter().zip(&guests) {
-        if case.offline {
-            rig.network(id, false).await?;
-        }
-        let record = reaches(rig, id, case.name, |record| {
-            let waits = case.stage != Stage::Assess || record.awaiting.is_some();
-            let observed = case.stage != Stage::Verify || record.os_after.is_some() || record.note.contains("observ");
-            let denied = !case.offline || record.note.contains(Code::Repositories.as_str());
-            record.state == State::In(case.stage) && waits && observed && denied
-        })
-        .await?;
-        if let Some(path) = case.there {
-            let file = on_system_disk(rig, id, path).await?;
-            wait_for(&format!("{}: {path}", case.name), LIMIT, async || file.exists().then_some(())).await?;
-        }
-        rig.wish(&record.id, "cancel", &json!({})).await?;
-    }
-    for (case, (id, before)) in CANCELLED.iter().zip(&guests) {
-        let record = rig.outcome(id, LIMIT).await?;
-        assert_eq!(record.state, State::Ended(Outcome::Cancelled), "{}: {:?}", case.name, record.cause);
-        ended(rig, &record, Outcome::Cancelled).await?;
-        assert_eq!(record.cause.as_ref().map(|cause| cause.code), Some(Code::Cancelled), "{}", case.name);
-        let history = rig.history(&record.id).await?;
-        assert!(history.iter().any(|step| step.actor.as_deref() == Some("ann")), "{}: who did it is told", case.name);
-        assert_eq!(Left::behind(before, &rig.manifest(id).await?), Left::nothing(), "{}", case.name);
-        assert_eq!(rig.tags(id).await?["osferry"], "cancelled", "{}", case.name);
-        let down = boots(rig, id)? > 1;
-        assert_eq!(down, case.reset, "{}: the machine goes down only where its disks go back", case.name);
-    }
     world.end()
 }
 

@@ -15,6 +15,10 @@ const IMAGES: &[&str] = &[
     "m-local-centos79-leapp-inhibitors",
     "m-local-centos79-licensed",
     "m-local-centos85-no-disk-driver",
+    "m-local-centos85-licensed",
+    "m-local-rhel810",
+    "almalinux_9_6_x64_20G_alibase_20250627.vhd",
+    "win2008r2_sp1_x64_ent_zh-cn_40G_alibase_20190816.vhd",
     "win2012r2_9600_x64_dtc_zh-cn_40G_alibase_20230811.vhd",
 ];
 

@@ -34,6 +34,8 @@ pub struct CreateInstance {
     pub data_disks: u32,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Network interfaces beside the primary one, as DescribeInstances tells; the guest has none of them.
+    pub secondary_interfaces: u32,
 }
 
 /// Kills processes of a guest at a chosen moment.
@@ -81,6 +83,8 @@ struct BreakBoots {
 struct Network {
     instance_id: String,
     up: bool,
+    /// Cut off only as soon as there is such a path in the guest.
+    once: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -156,8 +160,8 @@ impl Admin {
                 self.machine.break_boots(&instance_id, rule).map(done).map_err(ServiceError::internal)
             }
             "network" => {
-                let Network { instance_id, up } = read(body)?;
-                self.machine.connect_network(&instance_id, up).map(done).map_err(ServiceError::internal)
+                let Network { instance_id, up, once } = read(body)?;
+                self.machine.connect_network(&instance_id, up, once).map(done).map_err(ServiceError::internal)
             }
             "fill-disk" => {
                 let FillDisk { instance_id, path, spare } = read(body)?;
@@ -216,6 +220,7 @@ impl Admin {
             os_type: image.os_type().into(),
             tags: new.tags.into_iter().collect(),
             data_disks: (0..new.data_disks).map(|_| None).collect(),
+            secondary_interfaces: new.secondary_interfaces,
             ..NewInstance::default()
         })?;
         Ok(json!({ "instanceId": id }))

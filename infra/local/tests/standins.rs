@@ -234,7 +234,7 @@ fn elevate_leads_almalinux_8_to_9() {
     eventually("FirstBoot ends", || {
         (world.sh("test -e /etc/systemd/system/leapp_resume.service").0 == 1).then_some(())
     });
-    assert_eq!(os(&world), "almalinux 9.4");
+    assert_eq!(os(&world), "almalinux 9.6");
 }
 
 #[test]

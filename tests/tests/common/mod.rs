@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use migration::{MigrationId, Outcome, Record, Stage, State};
-use openapi::ecs::{DescribeInvocations, DiskKind, Invocation, Paging};
+use openapi::ecs::{DescribeInstances, DescribeInvocations, DiskKind, Instance, Invocation, Paging};
 use openapi::fc;
 use rig::{Error, Options, Rig, target_dir, wait_for};
 use serde_json::{Value, json};
@@ -221,4 +221,10 @@ pub async fn wake(rig: &Rig, stage: Stage, id: &MigrationId) -> Result<fc::Invoc
 /// Invokes a function and waits for its answer.
 pub async fn invoke(rig: &Rig, function: &str, event: &[u8]) -> Result<fc::Invocation, Error> {
     Ok(rig.operator.fc.invoke_function(function, event, false).await?)
+}
+
+/// An instance as ECS describes it.
+pub async fn described(rig: &Rig, id: &str) -> Result<Instance, Error> {
+    let request = DescribeInstances { instance_ids: vec![id.into()], ..DescribeInstances::default() };
+    Ok(rig.operator.ecs.describe_instances(&request).await?.items.into_iter().next().ok_or("it is not listed")?)
 }

@@ -104,7 +104,7 @@ pub static FLEET: [Story; 5] = [
 ];
 
 /// Every engine end to end, a drill, and a new system that does not boot.
-pub static ALL_PATHS: [Story; 13] = [
+pub static ALL_PATHS: [Story; 17] = [
     good(
         "sync-1",
         "CentOS 7 by distro-sync",
@@ -140,6 +140,14 @@ pub static ALL_PATHS: [Story; 13] = [
             "centos 7",
         )
     },
+    good(
+        "elevate-3",
+        "AlmaLinux 9 by ELevate",
+        "almalinux_9_6_x64_20G_alibase_20250627.vhd",
+        &[OPT_IN, PROBE, REMEDIATE],
+        "almalinux 10.0",
+    ),
+    good("rhel-3", "Red Hat 8 by its own leapp", "m-local-rhel810", &[OPT_IN, PROBE, REMEDIATE], "rhel 9.6"),
     good("fork-1", "CentOS 7 by the vendor's leapp", CENTOS_7, &[OPT_IN, PROBE, REMEDIATE], "alinux 3"),
     good(
         "fork-2",
@@ -169,6 +177,13 @@ pub static ALL_PATHS: [Story; 13] = [
         &[OPT_IN, PROBE, ("osferry:target", "Red Hat Enterprise Linux 7")],
         "rhel 7.9",
     ),
+    good(
+        "rhel-2",
+        "CentOS 8 with a licence, by convert2rhel",
+        "m-local-centos85-licensed",
+        &[OPT_IN, PROBE, ("osferry:target", "Red Hat Enterprise Linux 8")],
+        "rhel 8.10",
+    ),
     Story {
         same: ROWS,
         ..good(
@@ -187,6 +202,16 @@ pub static ALL_PATHS: [Story; 13] = [
             "win2016_1607_x64_dtc_en-us_40G_alibase_20230811.vhd",
             &[OPT_IN, ("osferry:target", "Windows Server 2019")],
             "Windows Server 2019",
+        )
+    },
+    Story {
+        same: None,
+        ..good(
+            "windows-2",
+            "stand-in for Windows Server 2008 R2, whose next Setup has no scan",
+            "win2008r2_sp1_x64_ent_zh-cn_40G_alibase_20190816.vhd",
+            &[OPT_IN, ("osferry:target", "Windows Server 2012 R2")],
+            "Windows Server 2012 R2",
         )
     },
     Story {

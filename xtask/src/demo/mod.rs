@@ -21,8 +21,9 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 /// Waits for silent guests are cut to this: every guest here is up within seconds.
 const SETTINGS: [&str; 4] =
     ["DARK_SECONDS=60", "RHEL_GRANTED=1", "DRILL_VSWITCH=vsw-drill", "DRILL_SECURITY_GROUP=sg-drill"];
-/// Installation media for the Windows of the fleet.
-const MEDIA: &str = "m-local-media-win2019-en-us";
+/// Installation media for each Windows of the fleet: version, language, image.
+const MEDIA: [(&str, &str, &str); 2] =
+    [("2019", "en-us", "m-local-media-win2019-en-us"), ("2012R2", "zh-cn", "m-local-media-win2012r2-zh-cn")];
 
 /// Runs the demo; an error when anything is not as told.
 pub fn run(keep: bool, all_paths: bool) -> Result<(), Error> {
@@ -80,8 +81,11 @@ async fn demo(fleet: &'static [Story], state_dir: &Path, image_dir: &Path, clock
         Options { state_dir: state_dir.to_owned(), image_dir: image_dir.to_owned(), bin_dir: None, extra: Vec::new() };
     let mut rig = Rig::start(options).await?;
     if fleet.iter().any(is_windows) {
-        let media = rig.create_media(MEDIA).await?;
-        let windows = format!("WINDOWS_MEDIA={}", json!({ "2019": { "en-us": media } }));
+        let mut media = json!({});
+        for (version, language, image) in MEDIA {
+            media[version][language] = json!(rig.create_media(image).await?);
+        }
+        let windows = format!("WINDOWS_MEDIA={media}");
         let settings = SETTINGS.iter().map(|setting| (*setting).to_owned()).chain([windows]);
         rig.restart(&settings.flat_map(|setting| ["--env".to_owned(), setting]).collect::<Vec<_>>()).await?;
     }

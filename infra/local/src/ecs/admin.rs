@@ -42,6 +42,8 @@ pub struct NewInstance {
     pub memory: u32,
     /// `vpc` or `classic`.
     pub network_type: String,
+    /// Network interfaces beside the primary one.
+    pub secondary_interfaces: u32,
     /// `PostPaid` or `PrePaid`.
     pub charge_type: String,
     /// `LockReason`s in force from the beginning.
@@ -64,6 +66,7 @@ impl Default for NewInstance {
             cpu: 2,
             memory: 8192,
             network_type: "vpc".into(),
+            secondary_interfaces: 0,
             charge_type: "PostPaid".into(),
             operation_locks: Vec::new(),
         }
@@ -122,6 +125,7 @@ impl Ecs {
             cpu: new.cpu,
             memory: new.memory,
             network_type: new.network_type,
+            secondary_interfaces: new.secondary_interfaces,
             v_switch_id: network::HOME.id.into(),
             security_group_id: network::HOME_GROUP.into(),
             zone: self.zone(),

@@ -94,7 +94,7 @@ impl Ecs {
             "InnerIpAddress": { "IpAddress": [] },
             "PublicIpAddress": { "IpAddress": [] },
             "EipAddress": { "AllocationId": "", "IpAddress": "", "InternetChargeType": "" },
-            "NetworkInterfaces": { "NetworkInterface": [] },
+            "NetworkInterfaces": { "NetworkInterface": if vpc { interfaces_view(instance) } else { json!([]) } },
             "Tags": tags_view(&instance.tags),
             "OperationLocks": locks_view(instance),
             "MetadataOptions": { "HttpEndpoint": "enabled", "HttpTokens": "optional" },
@@ -212,6 +212,19 @@ impl Ecs {
 pub(super) fn tags_view(tags: &Tags) -> Value {
     let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({ "TagKey": key, "TagValue": value })).collect();
     json!({ "Tag": tags })
+}
+
+/// The primary one first. Only VPCs have them.
+fn interfaces_view(instance: &Instance) -> Value {
+    let suffix = instance.instance_id.trim_start_matches("i-");
+    let interface = |n| {
+        json!({
+            "NetworkInterfaceId": format!("eni-{suffix}{n}"),
+            "Type": if n == 0 { "Primary" } else { "Secondary" },
+            "PrimaryIpAddress": "127.0.0.1",
+        })
+    };
+    (0..=instance.secondary_interfaces).map(interface).collect()
 }
 
 fn locks_view(instance: &Instance) -> Value {

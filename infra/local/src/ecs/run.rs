@@ -94,6 +94,7 @@ impl Ecs {
                 cpu,
                 memory,
                 network_type: "vpc".into(),
+                secondary_interfaces: 0,
                 v_switch_id: v_switch.id.to_owned(),
                 security_group_id: security_group.to_owned(),
                 zone: zone.clone(),

@@ -14,6 +14,7 @@ use nix::unistd::Pid;
 
 use super::bus::{Answer, Ask, Bus};
 use super::commands::Commands;
+use super::line::Line;
 use super::mounts::{Plugged, own_table};
 use super::process::{self, Stat};
 use super::protocol::{Reply, Request};
@@ -35,8 +36,8 @@ pub(super) struct Shared {
     /// Data disks.
     pub plugged: Mutex<Vec<Plugged>>,
     pub bus: Mutex<Bus>,
-    /// Whether the mirror can be reached.
-    pub online: Arc<AtomicBool>,
+    /// The way to the mirror.
+    pub line: Arc<Line>,
     /// Whether the system's agent runs: not before the system does.
     pub agent_up: AtomicBool,
     /// Set when the guest is to power off.
@@ -172,8 +173,8 @@ fn handle(request: Request, shared: &Shared) -> Reply {
         Request::Kill { needle } => Reply::Killed { processes: process::kill_matching(&needle) },
         Request::Attach { disk } => reply(shared.attach(&disk)),
         Request::Detach { disk_id } => reply(shared.detach(&disk_id)),
-        Request::Network { up } => {
-            shared.online.store(up, Ordering::Release);
+        Request::Network { up, once } => {
+            shared.line.set(up, once);
             Reply::Done
         }
         Request::FillDisk { path, spare } => reply(shared.fill(&path, spare)),

@@ -49,6 +49,8 @@ fn once() -> u32 {
 pub(super) struct Faults {
     /// The mirror cannot be reached.
     pub offline: bool,
+    /// The mirror cannot be reached any more as soon as there is such a path.
+    pub offline_once: Option<String>,
     /// With the number of boots there had been when each was made.
     boots: Vec<(u32, BootRule)>,
 }

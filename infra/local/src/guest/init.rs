@@ -23,6 +23,7 @@ use super::boot::{self, Kernel, Reached};
 use super::bus::Bus;
 use super::commands::Commands;
 use super::faults::BootFault;
+use super::line::Line;
 use super::power::REBOOT;
 use super::{console, errno, mounts, relay};
 use crate::seams::GuestSpec;
@@ -45,7 +46,7 @@ pub(super) struct Outside {
     /// Who waits for the first boot.
     pub up: Option<PipeWriter>,
     pub fault: Option<BootFault>,
-    pub offline: bool,
+    pub line: Arc<Line>,
 }
 
 impl Outside {
@@ -106,7 +107,7 @@ fn boot(spec: &GuestSpec, outside: &mut Outside, mut console: File) -> io::Resul
         filled: Mutex::default(),
         plugged: Mutex::new(mounted.plugged),
         bus: Mutex::new(outside.bus.try_clone()?),
-        online: Arc::new(AtomicBool::new(!outside.offline)),
+        line: Arc::clone(&outside.line),
         agent_up: AtomicBool::new(false),
         power_off: AtomicBool::new(false),
     });
@@ -123,12 +124,12 @@ fn boot(spec: &GuestSpec, outside: &mut Outside, mut console: File) -> io::Resul
     match booted.reached {
         Reached::Standstill => {}
         Reached::StandIn(program) => {
-            relay::start(mounted.mirror, Arc::clone(&guest.shared.online))?;
+            relay::start(mounted.mirror, Arc::clone(&guest.shared.line))?;
             let program = program.to_string_lossy();
             guest.stand_in = Some(guest.shared.commands.start_program(&["/bin/sh", &program])?);
         }
         Reached::System => {
-            relay::start(mounted.mirror, Arc::clone(&guest.shared.online))?;
+            relay::start(mounted.mirror, Arc::clone(&guest.shared.line))?;
             let release = booted.kernel.map_or_else(host_kernel, |kernel| kernel.release);
             let prompt = boot::login(Path::new("/"), &spec.host_name, &release);
             guest.start_own_init(prompt)?;

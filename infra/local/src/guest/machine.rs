@@ -118,13 +118,15 @@ impl Machine {
         self.change_faults(instance_id, |faults| faults.add(boots, rule))
     }
 
-    /// Cuts a guest off from the mirror, or connects it again; at once and for its next boots.
+    /// Cuts a guest off from the mirror, or connects it again; at once and for its next boots. With `once` it is cut
+    /// off as soon as there is such a path in it; `*` stands for any one name.
     ///
     /// # Errors
     /// When the rule cannot be stored, or a running guest does not answer.
-    pub fn connect_network(&self, instance_id: &str, up: bool) -> Result<(), HypervisorError> {
-        self.change_faults(instance_id, |faults| faults.offline = !up)?;
-        if self.is_running(instance_id) { self.tell(instance_id, &Request::Network { up }) } else { Ok(()) }
+    pub fn connect_network(&self, instance_id: &str, up: bool, once: Option<String>) -> Result<(), HypervisorError> {
+        let up = up || once.is_some();
+        self.change_faults(instance_id, |faults| (faults.offline, faults.offline_once) = (!up, once.clone()))?;
+        if self.is_running(instance_id) { self.tell(instance_id, &Request::Network { up, once }) } else { Ok(()) }
     }
 
     /// Leaves room for `spare` bytes below a directory of a running guest, until it is mended or reboots.
@@ -144,7 +146,7 @@ impl Machine {
         if !self.is_running(instance_id) {
             return Ok(());
         }
-        self.tell(instance_id, &Request::Network { up: true })?;
+        self.tell(instance_id, &Request::Network { up: true, once: None })?;
         self.tell(instance_id, &Request::FreeDisks)
     }
 

@@ -24,6 +24,7 @@ mod faults;
 mod fstab;
 mod init;
 mod launch;
+mod line;
 mod machine;
 mod mounts;
 mod power;

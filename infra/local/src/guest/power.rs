@@ -8,6 +8,7 @@ use std::io::{self, PipeWriter, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,6 +21,7 @@ use nix::unistd::{ForkResult, Pid, fork};
 use super::bus::{self, Answer, Ask, Bus};
 use super::faults::{self, Faults};
 use super::init::{self, Outside};
+use super::line::Line;
 use super::userns::PLACE;
 use super::{disks, errno, process};
 use crate::seams::GuestSpec;
@@ -82,7 +84,7 @@ impl Power {
                     bus: their_bus,
                     up,
                     fault: faults.at(number),
-                    offline: faults.offline,
+                    line: Arc::new(Line::new(!faults.offline, faults.offline_once)),
                 };
                 let code = match enter_namespaces(&self.spec, outside, go_reader, pid_writer) {
                     Ok(()) => 0,

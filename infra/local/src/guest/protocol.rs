@@ -43,9 +43,10 @@ pub(super) enum Request {
     Detach {
         disk_id: String,
     },
-    /// Whether the mirror can be reached.
+    /// Whether the mirror can be reached, and until there is which path.
     Network {
         up: bool,
+        once: Option<String>,
     },
     /// The directory has room for that many more bytes only.
     FillDisk {

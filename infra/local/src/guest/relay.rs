@@ -6,12 +6,12 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use nix::libc;
 
 use super::context;
+use super::line::Line;
 
 /// Name of the mirror's socket in its directory.
 pub(crate) const MIRROR_SOCKET: &str = "mirror.sock";
@@ -40,13 +40,13 @@ pub(crate) fn loopback_up() -> io::Result<()> {
 }
 
 /// Listens on port 80 of the loopback interface and relays each connection, in threads of its own, while
-/// the guest is `online`. The socket is looked up anew every time, so a restarted cloud is found.
-pub(crate) fn start(mirror_dir: OwnedFd, online: Arc<AtomicBool>) -> io::Result<()> {
+/// the line is up. The socket is looked up anew every time, so a restarted cloud is found.
+pub(crate) fn start(mirror_dir: OwnedFd, line: Arc<Line>) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", PORT)).map_err(context("listen on port 80 of the guest"))?;
     let dir = Arc::new(File::from(mirror_dir));
     thread::Builder::new().name("relay".to_owned()).spawn(move || {
         for connection in listener.incoming().flatten() {
-            if !online.load(Ordering::Acquire) {
+            if !line.is_up() {
                 continue;
             }
             let dir = Arc::clone(&dir);

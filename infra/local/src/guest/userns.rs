@@ -10,7 +10,6 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use nix::fcntl::OFlag;
 use nix::mount::{MsFlags, mount};
@@ -19,6 +18,7 @@ use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, getpid, setgroups, setresgid, setresuid};
 
+use super::line::Line;
 use super::{context, errno, relay};
 
 /// Host id of a guest's root when the local cloud runs as root.
@@ -60,7 +60,7 @@ pub(crate) fn offline_but_mirror(mirror_dir: &Path) -> io::Result<()> {
     relay::loopback_up()?;
     let dir = nix::fcntl::open(mirror_dir, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
         .map_err(errno("open the mirror's directory"))?;
-    relay::start(dir, Arc::new(AtomicBool::new(true)))?;
+    relay::start(dir, Arc::new(Line::new(true, None)))?;
     let hosts = Path::new(PLACE).join("hosts");
     fs::write(&hosts, format!("127.0.0.1 localhost {}\n", relay::MIRROR_NAMES.join(" ")))?;
     mount(Some(&hosts), "/etc/hosts", None::<&str>, MsFlags::MS_BIND, None::<&str>)

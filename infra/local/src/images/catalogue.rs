@@ -44,7 +44,9 @@ pub(super) struct Name(pub &'static str, pub &'static str, pub &'static str);
 const CENTOS_7: Name = Name("CentOS  7.9 64位", "CentOS  7.9 64 bit", "CentOS");
 const CENTOS_8: Name = Name("CentOS  8.5 64位", "CentOS  8.5 64 bit", "CentOS");
 const RED_HAT_7: Name = Name("Red Hat Enterprise Linux  7.9 64位", "Red Hat Enterprise Linux  7.9 64 bit", "RedHat");
+const RED_HAT_8: Name = Name("Red Hat Enterprise Linux  8.10 64位", "Red Hat Enterprise Linux  8.10 64 bit", "RedHat");
 const ALMA_8: Name = Name("AlmaLinux  8.10 64位", "AlmaLinux  8.10 64 bit", "AlmaLinux");
+const ALMA_9: Name = Name("AlmaLinux  9.6 64位", "AlmaLinux  9.6 64 bit", "AlmaLinux");
 const ALIBABA_2: Name =
     Name("Alibaba Cloud Linux  2.1903 LTS 64位", "Alibaba Cloud Linux  2.1903 LTS 64 bit", "Aliyun");
 const ALIBABA_3: Name =
@@ -75,7 +77,7 @@ const fn debian(suite: &'static str) -> Recipe {
     Recipe::Debian { suite, shop: false }
 }
 
-static CATALOGUE: [Image; 16] = [
+static CATALOGUE: [Image; 19] = [
     image(
         "centos_7_9_x64_20G_alibase_20220824.vhd",
         &CENTOS_7,
@@ -101,12 +103,24 @@ static CATALOGUE: [Image; 16] = [
         el("rhel7", &[], &["root-login"]),
     ),
     image(
+        "m-local-rhel810",
+        &RED_HAT_8,
+        "Red Hat Enterprise Linux 8.10 with a web shop",
+        el("rhel8", &[], &["root-login"]),
+    ),
+    image(
         "aliyun_2_1903_x64_20G_alibase_20240101.vhd",
         &ALIBABA_2,
         "Alibaba Cloud Linux 2 with a web shop",
         el("alinux2", &[], &["root-login"]),
     ),
     image("centos_8_5_x64_20G_alibase_20220127.vhd", &CENTOS_8, "CentOS 8.5 with a web shop", el("el8", &[], &[])),
+    image(
+        "m-local-centos85-licensed",
+        &CENTOS_8,
+        "CentOS 8.5 with a licence of Red Hat Enterprise Linux: RHUI's repositories",
+        el("el8", &["rhui-client"], &[]),
+    ),
     image(
         "m-local-centos85-vendor-agent",
         &CENTOS_8,
@@ -136,6 +150,12 @@ static CATALOGUE: [Image; 16] = [
         &ALMA_8,
         "AlmaLinux 8.10 with a web shop",
         el("alma8", &[], &["root-login"]),
+    ),
+    image(
+        "almalinux_9_6_x64_20G_alibase_20250627.vhd",
+        &ALMA_9,
+        "AlmaLinux 9.6 with a web shop",
+        el("alma9", &[], &["root-login"]),
     ),
     image(
         "aliyun_3_x64_20G_alibase_20240528.vhd",

@@ -63,8 +63,10 @@ pub(super) fn write(dir: &Path) -> io::Result<()> {
     )?;
     write_repo(&dir.join("migration8"), "OpenAnolis Community", &[centos2anolis("1.an8")])?;
     write_repo(&dir.join("elevate7"), "AlmaLinux", &elevate(7, 8))?;
-    write_repo(&dir.join("rhel7-extras"), "Red Hat, Inc.", &red_hat())?;
+    write_repo(&dir.join("rhel7-extras"), "Red Hat, Inc.", &red_hat(7, 8))?;
+    write_repo(&dir.join("rhel8-appstream"), "Red Hat, Inc.", &red_hat(8, 9))?;
     write_repo(&dir.join("elevate8"), "AlmaLinux", &elevate(8, 9))?;
+    write_repo(&dir.join("elevate9"), "AlmaLinux", &elevate(9, 10))?;
     write_repo(
         &dir.join("convert2rhel"),
         "Red Hat, Inc.",
@@ -131,21 +133,22 @@ fn fork_repository(source: u32, to: u32, name: &str, path: &str) -> Package {
         .config("/etc/leapp/files/leapp_upgrade_repositories.repo", &target(name, path))
 }
 
-/// The system's own leapp, as Red Hat's extras and RHUI have it.
-fn red_hat() -> Vec<Package> {
+/// The system's own leapp, as Red Hat's extras (of 8: AppStream) and RHUI have it.
+fn red_hat(source: u32, to: u32) -> Vec<Package> {
+    let dist = format!("1.el{source}");
     let kind = json!({
-        "source": 7, "target": 8, "from": "Red Hat Enterprise Linux 7.9", "entry": "RHEL-Upgrade-Initramfs",
-        "schemas": ["1.0.0", "1.1.0", "1.2.0"], "removed": ["python"], "vendors": ["Red Hat, Inc.", "Alibaba Cloud"],
+        "source": source, "target": to, "from": format!("Red Hat Enterprise Linux {source}"), "entry": "RHEL-Upgrade-Initramfs",
+        "schemas": ["1.0.0", "1.1.0", "1.2.0"], "removed": removed(source), "vendors": ["Red Hat, Inc.", "Alibaba Cloud"],
     });
     vec![
-        leapp("leapp", "0.17.0", "1.el7_9"),
-        repository("leapp-upgrade-el7toel8", "1.el7_9", &kind)
+        leapp("leapp", "0.17.0", &dist),
+        repository(&format!("leapp-upgrade-el{source}toel{to}"), &dist, &kind)
             .provides(&["leapp-upgrade = 0.21.0"])
             .requires(&["leapp"])
             .text("/etc/leapp/files/pes-events.json", "{\"packageinfo\": []}\n"),
-        Package::new("leapp-rhui-alibaba", "1.0.0", "1.el7").config(
+        Package::new("leapp-rhui-alibaba", "1.0.0", &dist).config(
             "/etc/leapp/files/leapp_upgrade_repositories.repo",
-            &target("rhel-8-baseos-rhui", "/rhui/rhel-8-baseos/os/x86_64/"),
+            &target(&format!("rhel-{to}-baseos-rhui"), &format!("/rhui/rhel-{to}-baseos/os/x86_64/")),
         ),
     ]
 }

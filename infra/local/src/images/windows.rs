@@ -18,6 +18,8 @@ use crate::guest::context;
 pub(super) struct System {
     build: u32,
     language: &'static str,
+    /// As `DISM` calls it.
+    edition: &'static str,
 }
 
 /// The same, as the worker that builds a tree is told it.
@@ -25,14 +27,20 @@ pub(super) struct System {
 pub(crate) struct Build {
     build: u32,
     language: String,
+    edition: String,
 }
 
 impl From<System> for Build {
     fn from(system: System) -> Self {
-        Self { build: system.build, language: system.language.to_owned() }
+        Self { build: system.build, language: system.language.to_owned(), edition: system.edition.to_owned() }
     }
 }
 
+const WINDOWS_2008_R2: Name = Name(
+    "Windows Server  2008 R2 企业版 64位中文版",
+    "Windows Server  2008 R2 Enterprise Edition 64bit Chinese Edition",
+    "Windows Server 2008",
+);
 const WINDOWS_2012_R2: Name = Name(
     "Windows Server  2012 R2 数据中心版 64位中文版",
     "Windows Server  2012 R2 Data Center Edition 64bit Chinese Edition",
@@ -47,11 +55,19 @@ const WINDOWS_2016: Name = Name(
 const NO_SYSTEM: Name = Name("", "", "Others Linux");
 
 const fn windows(build: u32, language: &'static str) -> Recipe {
-    Recipe::Windows(System { build, language })
+    Recipe::Windows(System { build, language, edition: DATACENTER })
 }
 
+const DATACENTER: &str = "ServerDatacenter";
+
 /// Windows images.
-pub(super) static IMAGES: [Image; 2] = [
+pub(super) static IMAGES: [Image; 3] = [
+    image(
+        "win2008r2_sp1_x64_ent_zh-cn_40G_alibase_20190816.vhd",
+        &WINDOWS_2008_R2,
+        "stand-in for Windows Server 2008 R2 Enterprise, Chinese, with a web shop",
+        Recipe::Windows(System { build: 7601, language: "zh-CN", edition: "ServerEnterprise" }),
+    ),
     image(
         "win2012r2_9600_x64_dtc_zh-cn_40G_alibase_20230811.vhd",
         &WINDOWS_2012_R2,
@@ -67,11 +83,17 @@ pub(super) static IMAGES: [Image; 2] = [
 ];
 
 const fn media(id: &'static str, build: u32, language: &'static str) -> Image {
-    image(id, &NO_SYSTEM, "stand-in for installation media", Recipe::WindowsMedia(System { build, language }))
+    image(
+        id,
+        &NO_SYSTEM,
+        "stand-in for installation media",
+        Recipe::WindowsMedia(System { build, language, edition: DATACENTER }),
+    )
 }
 
 /// Installation media, for data disks: no instance can be made of them, so no API lists them.
-pub(super) static MEDIA: [Image; 6] = [
+pub(super) static MEDIA: [Image; 7] = [
+    media("m-local-media-win2012r2-zh-cn", NO_SCAN, "zh-CN"),
     media("m-local-media-win2016-zh-cn", 14393, "zh-CN"),
     media("m-local-media-win2016-en-us", 14393, "en-US"),
     media("m-local-media-win2019-zh-cn", 17763, "zh-CN"),
@@ -101,8 +123,7 @@ const RC_LOCAL: &str = include_str!("files/windows/rc.local");
 
 /// Facts of a new Windows. The names are those of the answers' keys or of the lists in `inventory.ps1`; `kms`,
 /// `setup_fault`, `blocking_program` and the like, which are not here, make something go wrong.
-const STATE: [(&str, &str); 14] = [
-    ("edition", "ServerDatacenter"),
+const STATE: [(&str, &str); 13] = [
     ("core", "no"),
     ("arch", "x86_64"),
     ("cpus", "2"),
@@ -158,6 +179,7 @@ pub(super) fn install(root: &Path, windows: &Build) -> io::Result<()> {
         ("build", windows.build.to_string()),
         ("first_build", windows.build.to_string()),
         ("language", windows.language.clone()),
+        ("edition", windows.edition.clone()),
     ];
     for (name, value) in STATE.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(own) {
         fs::write(root.join("osferry/state").join(name), value + "\n")?;
@@ -176,14 +198,20 @@ pub(super) fn install(root: &Path, windows: &Build) -> io::Result<()> {
     Ok(())
 }
 
+/// Windows Server 2012 R2: its Setup knows neither a scan nor the choice of an image.
+const NO_SCAN: u32 = 9600;
+const ALL_EDITIONS: [&str; 4] =
+    ["ServerStandard yes", "ServerStandard no", "ServerDatacenter yes", "ServerDatacenter no"];
+
 /// Makes the tree of a disk with media below `root`: index, build, edition, core, language of each image, in the order
 /// of every server media.
 pub(super) fn install_media(root: &Path, media: &Build) -> io::Result<()> {
     fs::create_dir(root.join("sources"))?;
     fs::write(root.join("setup.exe"), "placeholder for Windows Setup\n")?;
-    let images = ["ServerStandard yes", "ServerStandard no", "ServerDatacenter yes", "ServerDatacenter no"];
+    // Media of one image only: their Setup cannot be told which.
+    let images: &[&str] = if media.build == NO_SCAN { &ALL_EDITIONS[3..] } else { &ALL_EDITIONS };
     let lines = images.iter().enumerate().map(|(index, image)| {
-        let Build { build, language } = media;
+        let Build { build, language, .. } = media;
         format!("{} {build} {image} {language}\n", index + 1)
     });
     fs::write(root.join("sources/install.wim"), lines.collect::<String>())

@@ -18,7 +18,12 @@ type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
 fn an_instance_is_described_in_the_words_of_the_service() {
     let world = World::new();
     let tags = Tags::from([("env".to_owned(), "prod".to_owned())]);
-    let id = world.instance_of(NewInstance { tags, operation_locks: vec!["recycling".into()], ..Default::default() });
+    let id = world.instance_of(NewInstance {
+        tags,
+        operation_locks: vec!["recycling".into()],
+        secondary_interfaces: 1,
+        ..Default::default()
+    });
     let answer = world.ok("DescribeInstances", &[("InstanceIds", &format!("[\"{id}\"]"))]);
     assert_eq!((&answer["TotalCount"], &answer["PageNumber"], &answer["PageSize"]), (&json!(1), &json!(1), &json!(10)));
     let seen = &answer["Instances"]["Instance"][0];
@@ -43,6 +48,9 @@ fn an_instance_is_described_in_the_words_of_the_service() {
         assert_eq!(seen[field], expected, "{field}");
     }
     assert_eq!(seen.get("Platform"), None);
+    let interfaces = seen["NetworkInterfaces"]["NetworkInterface"].as_array().unwrap();
+    let kinds: Vec<&Value> = interfaces.iter().map(|interface| &interface["Type"]).collect();
+    assert_eq!(kinds, ["Primary", "Secondary"]);
 
     let attribute = world.ok("DescribeInstanceAttribute", &[("InstanceId", &id)]);
     assert_eq!((&attribute["Status"], &attribute["IoOptimized"]), (&json!("Running"), &json!("optimized")));

@@ -53,14 +53,14 @@ fn the_mirror_may_be_out_of_reach() {
         world.sh("wget -q -O /dev/null http://mirrors.cloud.aliyuncs.com/alinux/3/os/x86_64/repodata/repomd.xml").0 == 0
     };
     assert!(fetched());
-    world.machine.connect_network(INSTANCE, false).unwrap();
+    world.machine.connect_network(INSTANCE, false, None).unwrap();
     assert!(!fetched());
     eventually("what is local goes on", || {
         (world.sh("wget -q -O - http://127.0.0.1:8080/health").1 == "ok\n").then_some(())
     });
     reboot(&world);
     assert!(!fetched(), "also after a reboot");
-    world.machine.connect_network(INSTANCE, true).unwrap();
+    world.machine.connect_network(INSTANCE, true, None).unwrap();
     assert!(fetched());
 }
 

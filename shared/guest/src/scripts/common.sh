@@ -14,8 +14,9 @@ scratch() {
 }
 
 # Does this output speak of repositories that could not be reached?
+# A full disk is an error of curl, too (23, CURLE_WRITE_ERROR).
 unreachable() {
-    grep -q -i -e 'curl error' -e 'cannot download' -e 'failed to download' -e 'failed to fetch' -e 'unable to fetch' \
+    ! grep -q -i 'curl error (23)' "$1" && grep -q -i -e 'curl error' -e 'cannot download' -e 'failed to download' -e 'failed to fetch' -e 'unable to fetch' \
         -e 'could not resolve' -e 'could not connect' -e 'unable to connect' -e 'temporary failure' \
         -e 'cannot retrieve' -e 'cannot find a valid baseurl' -e 'no more mirrors' "$1"
 }

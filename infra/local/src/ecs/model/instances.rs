@@ -72,6 +72,9 @@ pub struct Instance {
     pub v_switch_id: String,
     /// `sg-…`
     pub security_group_id: String,
+    /// Network interfaces beside the primary one.
+    #[serde(default)]
+    pub secondary_interfaces: u32,
     /// Zone.
     pub zone: String,
     /// `PostPaid` or `PrePaid`.

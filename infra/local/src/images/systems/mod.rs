@@ -46,7 +46,7 @@ pub(super) const SOURCES: [&str; 16] = [
 ];
 
 /// Every system, with its release.
-pub(super) const ALL: [(System, Release); 11] = [
+pub(super) const ALL: [(System, Release); 13] = [
     (versions::CENTOS_7, releases::CENTOS_7),
     (versions::RED_HAT_7, releases::RED_HAT_7),
     (versions::ANOLIS_7, releases::ANOLIS_7),
@@ -57,7 +57,9 @@ pub(super) const ALL: [(System, Release); 11] = [
     (versions::ROCKY_8, releases::ROCKY_8),
     (versions::ANOLIS_8, releases::ANOLIS_8),
     (versions::ALIBABA_CLOUD_LINUX_3, releases::ALIBABA_CLOUD_LINUX_3),
+    (versions::RED_HAT_9, releases::RED_HAT_9),
     (versions::ALMA_9, releases::ALMA_9),
+    (versions::ALMA_10, releases::ALMA_10),
 ];
 
 const DIRS: [&str; 24] = [
@@ -109,7 +111,7 @@ pub(super) fn packages(system: &System, release: &Release, host: &Host) -> Vec<P
     packages.push(kernel(system, system.kernel));
     packages.extend(tools(system));
     packages.extend(applications(system));
-    if let "el7" | "rhel7" | "rhel8" = system.repo {
+    if let "el7" | "el8" | "rhel7" | "rhel8" | "rhel9" = system.repo {
         packages.push(rhui_client(system));
     }
     match system.repo {
@@ -349,14 +351,21 @@ fn only_source(system: &System) -> Vec<Package> {
 /// gives to convert2rhel; the paths are the mirror's own.
 fn rhui_client(system: &System) -> Package {
     // Whoever still runs CentOS has the licence, but does not use it yet.
-    let (major, enabled) = (system.major, u8::from(system.repo != "el7"));
+    let (major, enabled) = (system.major, u8::from(!matches!(system.repo, "el7" | "el8")));
     let repos: &[(&str, &str)] = match major {
         7 => &[
             ("rhui-rhel-7-server-rhui-rpms", "rhel-7-server/os"),
             ("rhui-rhel-7-server-rhui-extras-rpms", "rhel-7-server/extras"),
             ("rhui-rhel-7-server-rhui-optional-rpms", "rhel-7-server/empty"),
         ],
-        _ => &[("rhui-rhel-8-for-x86_64-baseos-rhui-rpms", "rhel-8-baseos/os")],
+        8 => &[
+            ("rhui-rhel-8-for-x86_64-baseos-rhui-rpms", "rhel-8-baseos/os"),
+            ("rhui-rhel-8-for-x86_64-appstream-rhui-rpms", "rhel-8-appstream/os"),
+        ],
+        _ => &[
+            ("rhui-rhel-9-for-x86_64-baseos-rhui-rpms", "rhel-9-baseos/os"),
+            ("rhui-rhel-9-for-x86_64-appstream-rhui-rpms", "rhel-9-appstream/os"),
+        ],
     };
     let text = repos.iter().map(|(id, path)| {
         format!("[{id}]\nname={id}\nbaseurl=http://mirrors.cloud.aliyuncs.com/rhui/{path}/$basearch/\nenabled={enabled}\ngpgcheck=0\n")

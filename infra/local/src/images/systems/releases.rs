@@ -121,6 +121,16 @@ pub(super) const RED_HAT_8: Release = Release {
     repos: &[],
 };
 
+pub(super) const RED_HAT_9: Release = Release {
+    package: ["redhat-release", "9.6", "0.1.el9"],
+    text: "Red Hat Enterprise Linux release 9.6 (Plow)",
+    os_release: "NAME=\"Red Hat Enterprise Linux\"\nVERSION=\"9.6 (Plow)\"\nID=\"rhel\"\nID_LIKE=\"fedora\"\n\
+        VERSION_ID=\"9.6\"\nPLATFORM_ID=\"platform:el9\"\nPRETTY_NAME=\"Red Hat Enterprise Linux 9.6 (Plow)\"\n\
+        CPE_NAME=\"cpe:/o:redhat:enterprise_linux:9::baseos\"\nHOME_URL=\"https://www.redhat.com/\"\n",
+    releasever: "9",
+    ..RED_HAT_8
+};
+
 pub(super) const ALMA_8: Release = Release {
     package: ["almalinux-release", "8.10", "1.el8"],
     with: &[],
@@ -140,12 +150,22 @@ pub(super) const ALMA_8: Release = Release {
 };
 
 pub(super) const ALMA_9: Release = Release {
-    package: ["almalinux-release", "9.4", "1.el9"],
-    text: "AlmaLinux release 9.4 (Seafoam Ocelot)",
-    os_release: "NAME=\"AlmaLinux\"\nVERSION=\"9.4 (Seafoam Ocelot)\"\nID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n\
-        VERSION_ID=\"9.4\"\nPLATFORM_ID=\"platform:el9\"\nPRETTY_NAME=\"AlmaLinux 9.4 (Seafoam Ocelot)\"\n\
+    package: ["almalinux-release", "9.6", "1.el9"],
+    text: "AlmaLinux release 9.6 (Sage Margay)",
+    os_release: "NAME=\"AlmaLinux\"\nVERSION=\"9.6 (Sage Margay)\"\nID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n\
+        VERSION_ID=\"9.6\"\nPLATFORM_ID=\"platform:el9\"\nPRETTY_NAME=\"AlmaLinux 9.6 (Sage Margay)\"\n\
         CPE_NAME=\"cpe:/o:almalinux:almalinux:9::baseos\"\nHOME_URL=\"https://almalinux.org/\"\n",
     releasever: "9",
+    ..ALMA_8
+};
+
+pub(super) const ALMA_10: Release = Release {
+    package: ["almalinux-release", "10.0", "30.el10"],
+    text: "AlmaLinux release 10.0 (Purple Lion)",
+    os_release: "NAME=\"AlmaLinux\"\nVERSION=\"10.0 (Purple Lion)\"\nID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n\
+        VERSION_ID=\"10.0\"\nPLATFORM_ID=\"platform:el10\"\nPRETTY_NAME=\"AlmaLinux 10.0 (Purple Lion)\"\n\
+        CPE_NAME=\"cpe:/o:almalinux:almalinux:10.0\"\nHOME_URL=\"https://almalinux.org/\"\n",
+    releasever: "10",
     ..ALMA_8
 };
 

@@ -73,8 +73,12 @@ distro_sync_run() {
     [ $code -eq 0 ] || fail 10 "$tool download ended with $code"
     no_return
     state 25 packages
+    begin=$(wc -c <"$DIR/log")
     "$tool" -y -C $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction" ||
         fail 25 "$tool distro-sync ended with $?"
+    # The tool's shell ends with 0 although its transaction failed.
+    errors=$(tail -c "+$((begin + 1))" "$DIR/log" | grep -E -A 1 '^(Error:|Error unpacking|Failed:)' | head -n 4)
+    [ -z "$errors" ] || fail 25 "$tool distro-sync failed: $(echo "$errors" | tr -s '\n ' ' ')"
     state 90 checking
     rpm -q alinux-release || fail 90 "alinux-release is not installed"
     twice=$(rpm -qa --qf '%{NAME}\n' | grep -v -e '^kernel' -e '^gpg-pubkey' | sort | uniq -d | head -n 5)

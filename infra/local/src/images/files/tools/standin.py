@@ -71,12 +71,15 @@ def dnf_options(repos, releasever):
             '--setopt=protected_packages=', '--setopt=clean_requirements_on_remove=False', '--disableexcludes=all']
 
 
-# Runs dnf, its output line by line to `tell`; its exit code.
+# Runs dnf, its output line by line to `tell`; its exit code, but not of a shell whose transaction failed: that is 0.
 def dnf(arguments, tell):
+    failed = False
     process = subprocess.Popen([DNF] + arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in process.stdout:
-        tell(line.decode('utf-8', 'replace').rstrip('\n'))
-    return process.wait()
+        text = line.decode('utf-8', 'replace').rstrip('\n')
+        failed = failed or text.startswith(('Error: ', 'Failed:'))
+        tell(text)
+    return process.wait() or int(failed)
 
 
 # dnf's shell: these packages away, those in, everything else to the repositories' version.
