@@ -1,22 +1,18 @@
 //! The services, put together.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use nix::fcntl::{Flock, FlockArg};
-use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use nix::fcntl::Flock;
 
 use crate::admin::Admin;
 use crate::chaos::Chaos;
 use crate::config::Config;
 use crate::credentials::Keyring;
 use crate::ecs::Ecs;
+use crate::endpoint;
 use crate::eventbridge::{EventBridge, Place};
 use crate::fc::{self, FunctionCompute, Tuning};
 use crate::front::{self, Services, Web, handler};
@@ -25,28 +21,7 @@ use crate::seams::{Hypervisor, ServiceError};
 use crate::store::Store;
 use crate::tablestore::Tablestore;
 
-/// Where a running cloud is and how to get in, in `endpoint.json` of its state directory (mode 0600).
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Endpoint {
-    /// `http://127.0.0.1:<port>`
-    pub endpoint: String,
-    /// The operator's access key id.
-    pub access_key_id: String,
-    /// The operator's access key secret.
-    pub access_key_secret: String,
-    /// Process id.
-    pub pid: u32,
-}
-
-/// File name of [`Endpoint`].
-pub const ENDPOINT_FILE: &str = "endpoint.json";
-
-impl Endpoint {
-    /// Reads what the cloud in `state_dir` wrote; None when there is none (yet).
-    pub fn read(state_dir: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(state_dir.join(ENDPOINT_FILE)).ok()?).ok()
-    }
-}
+pub use crate::endpoint::{ENDPOINT_FILE, Endpoint, lock};
 
 /// One running cloud.
 pub struct LocalCloud {
@@ -123,9 +98,9 @@ impl LocalCloud {
     /// # Errors
     /// No port to be had, or the store fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        let listener = self.listen().await?;
+        let listener = endpoint::listen(&self.config.state_dir, self.config.port).await?;
         let address = listener.local_addr().map_err(ServiceError::internal)?;
-        self.announce(address)?;
+        Endpoint::announce(&self.config.state_dir, address, self.keyring.operator())?;
         self.functions.start(address)?;
         self.eventbridge.start()?;
         self.ecs.start();
@@ -142,54 +117,9 @@ impl LocalCloud {
                 tracing::warn!(error = %chain(&error), "a guest did not stop");
             }
         }
-        let _ = fs::remove_file(self.config.state_dir.join(ENDPOINT_FILE));
+        Endpoint::withdraw(&self.config.state_dir);
         Ok(())
     }
-
-    /// The port of before, so that clients find a restarted cloud; another when it was taken meanwhile.
-    async fn listen(&self) -> Result<TcpListener, ServiceError> {
-        let before = Endpoint::read(&self.config.state_dir)
-            .and_then(|before| before.endpoint.rsplit(':').next()?.parse::<u16>().ok())
-            .filter(|_| self.config.port == 0);
-        for port in before.into_iter().chain([self.config.port]) {
-            match TcpListener::bind(("127.0.0.1", port)).await {
-                Ok(listener) => return Ok(listener),
-                Err(error) => tracing::warn!(port, %error, "port not to be had"),
-            }
-        }
-        Err(ServiceError::internal(format!("no port on 127.0.0.1 (asked for {})", self.config.port)))
-    }
-
-    fn announce(&self, address: SocketAddr) -> Result<(), ServiceError> {
-        let operator = self.keyring.operator();
-        let endpoint = Endpoint {
-            endpoint: format!("http://{address}"),
-            access_key_id: operator.access_key_id.clone(),
-            access_key_secret: operator.access_key_secret.clone(),
-            pid: std::process::id(),
-        };
-        let json = serde_json::to_vec_pretty(&endpoint).map_err(ServiceError::internal)?;
-        let (new, place) = (self.config.state_dir.join("endpoint.new"), self.config.state_dir.join(ENDPOINT_FILE));
-        let write = || {
-            let mut options = OpenOptions::new();
-            options.write(true).create(true).truncate(true).mode(0o600).open(&new)?.write_all(&json)?;
-            fs::rename(&new, &place)
-        };
-        write().map_err(|error| ServiceError::internal(format!("{}: {error}", place.display())))
-    }
-}
-
-/// Takes a state directory for this process.
-///
-/// # Errors
-/// Another process has it.
-pub fn lock(state_dir: &Path) -> Result<Flock<File>, ServiceError> {
-    let path = state_dir.join("lock");
-    let file =
-        OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(ServiceError::internal)?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
-        ServiceError::internal(format!("{}: another local cloud runs on this directory ({error})", state_dir.display()))
-    })
 }
 
 /// An error with its causes.

@@ -16,41 +16,32 @@
 
 mod answer;
 mod gate;
+pub mod port;
 mod sts;
 mod web;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use openapi::sign::{Wire, parse_query};
 use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpListener;
 
 use crate::chaos::{Chaos, Fault};
 use crate::credentials::{Identity, Keyring, Who};
 use crate::ecs::Ecs;
 use crate::eventbridge::EventBridge;
 use crate::seams::ServiceError;
-use crate::tablestore::Tablestore;
+use crate::tablestore::{self, Tablestore};
 use gate::Gate;
+use port::blocking;
 
 pub use gate::Clock;
+pub use port::HangUp;
 pub use web::{FunctionName, Web};
-
-/// The largest body: what Function Compute takes synchronously (FC limits, 32 MB).
-const MAX_BODY: usize = 32 * 1024 * 1024;
-
-/// After an accept that failed: without file descriptors the next would fail at once.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// ECS, as the front sees it. Calls block.
 pub trait EcsApi: Send + Sync {
@@ -107,74 +98,14 @@ pub struct Front {
     gate: Gate,
 }
 
-/// No answer is sent: the connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the connection is closed without an answer")]
-pub struct HangUp;
-
 /// Serves connections of `listener` until `shutdown` completes; requests under way are answered then.
 pub async fn serve(listener: TcpListener, services: Arc<Services>, shutdown: impl Future<Output = ()>) {
     let front = Arc::new(Front::new(services));
-    let (stop, stopped) = watch::channel(());
-    let mut connections = tokio::task::JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve_connection(stream, Arc::clone(&front), stopped.clone()));
-                }
-                // Of the peer, or no file descriptors left: the next may do better.
-                Err(error) => {
-                    tracing::warn!(%error, "connection not accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-            // Only to forget those that ended.
-            Some(_) = connections.join_next() => {}
-        }
-    }
-    drop(stop);
-    while connections.join_next().await.is_some() {}
-}
-
-async fn serve_connection(stream: TcpStream, front: Arc<Front>, mut stopped: watch::Receiver<()>) {
-    // Answers are small and waited for.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY not set");
-    }
-    let service = service_fn(move |request| answer_request(Arc::clone(&front), request));
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        // The sender never sends; it is dropped.
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+    let handle = move |request| {
+        let front = Arc::clone(&front);
+        async move { front.handle(request).await }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
-    }
-}
-
-async fn answer_request(front: Arc<Front>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, HangUp> {
-    let (head, body) = request.into_parts();
-    let answer = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => {
-            let request = Request::from_parts(head, body.to_bytes());
-            // Apart from the connection: who hangs up does not undo what was asked.
-            let task = tokio::spawn(async move { front.handle(request).await });
-            task.await.unwrap_or_else(|panic| Ok(answer::rpc_error(&ServiceError::internal(panic))))?
-        }
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            answer::rpc_error(&ServiceError::new(413, "RequestEntityTooLarge", "The request body is too large."))
-        }
-        Err(_) => return Err(HangUp),
-    };
-    Ok(answer.map(Full::new))
+    port::serve(listener, handle, answer::rpc_error, shutdown).await;
 }
 
 impl Front {
@@ -217,10 +148,13 @@ impl Front {
     async fn tablestore(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HangUp> {
         let tablestore = Arc::clone(&self.services.tablestore);
         let (head, body) = request.into_parts();
+        if let Err(refusal) = tablestore::check_method(&head.method) {
+            return Ok(tablestore::unanswered(&refusal));
+        }
         let path = head.uri.path().to_owned();
         if !self.services.chaos.watches("ots") {
             let answer = blocking(move || tablestore.handle(&path, &head.headers, &body)).await;
-            return Ok(answer.unwrap_or_else(|error| answer::tablestore_error(&error)));
+            return Ok(answer.unwrap_or_else(|error| tablestore::unanswered(&error)));
         }
         let caller = match tablestore.authenticate(&path, &head.headers, &body) {
             Ok(caller) => caller,
@@ -228,10 +162,10 @@ impl Front {
         };
         let who = caller.identity.clone();
         let operation = path.trim_start_matches('/').to_owned();
-        let call = Call { who: &who, service: "ots", action: &operation, refuse: answer::tablestore_error };
+        let call = Call { who: &who, service: "ots", action: &operation, refuse: tablestore::unanswered };
         self.carry_out(&call, async {
             let answer = blocking(move || tablestore.answer(&caller, &path, &body)).await;
-            answer.unwrap_or_else(|error| answer::tablestore_error(&error))
+            answer.unwrap_or_else(|error| tablestore::unanswered(&error))
         })
         .await
     }
@@ -439,11 +373,6 @@ fn is_common(name: &str) -> bool {
 fn with_identity(mut request: Request<Bytes>, who: &Identity) -> Request<Bytes> {
     request.extensions_mut().insert(who.clone());
     request
-}
-
-/// Runs what blocks off the async threads; a panic there is an error of the service.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServiceError> {
-    tokio::task::spawn_blocking(work).await.map_err(ServiceError::internal)
 }
 
 fn throttled(service: &str) -> ServiceError {

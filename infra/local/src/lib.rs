@@ -11,6 +11,7 @@ pub mod cloud;
 pub mod config;
 pub mod credentials;
 pub mod ecs;
+pub mod endpoint;
 pub mod eventbridge;
 pub mod fc;
 pub mod front;

@@ -11,6 +11,7 @@ use local_cloud::config::Config;
 use local_cloud::guest::{Machine, MachineConfig};
 use local_cloud::images;
 use local_cloud::seams::Hypervisor;
+use local_cloud::tablestore;
 
 /// A small cloud on one machine, on loopback only.
 #[derive(Parser)]
@@ -23,6 +24,8 @@ struct Cli {
 enum Command {
     /// Serves until SIGTERM; what it is told is kept in the state directory.
     Serve(Serve),
+    /// Serves Tablestore alone until SIGTERM.
+    Tablestore(Alone),
     /// Deletes every disk and snapshot of a cloud that does not run.
     Forget {
         /// Its state directory.
@@ -37,6 +40,22 @@ enum Command {
         /// Image ids; all when none is named.
         images: Vec<String>,
     },
+}
+
+#[derive(Args)]
+struct Alone {
+    /// Its tables, its access key, and where it serves (`endpoint.json`); held by one process.
+    #[arg(long)]
+    state_dir: PathBuf,
+    /// Port on 127.0.0.1; 0 takes the one of before, or a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Name of the instance.
+    #[arg(long, default_value = "osferry")]
+    instance: String,
+    /// Process whose end is this one's end.
+    #[arg(long)]
+    owner_pid: Option<i32>,
 }
 
 #[derive(Args)]
@@ -86,6 +105,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).init();
     let outcome = match Cli::parse().command {
         Command::Serve(args) => serve(args),
+        Command::Tablestore(args) => serve_tablestore(&args),
         Command::Forget { state_dir } => forget(&state_dir),
         Command::BuildImages { image_dir, images } => build_images(&image_dir, images),
     };
@@ -138,6 +158,18 @@ fn serve(args: Serve) -> Result<(), Box<dyn std::error::Error>> {
             })
             .await
     })?;
+    Ok(())
+}
+
+fn serve_tablestore(args: &Alone) -> Result<(), Box<dyn std::error::Error>> {
+    let owner = args.owner_pid;
+    let told = async move {
+        if let Err(error) = until_told(owner).await {
+            tracing::error!(%error, "cannot listen for signals, shutting down");
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(tablestore::run_alone(&args.state_dir, args.port, &args.instance, told))?;
     Ok(())
 }
 

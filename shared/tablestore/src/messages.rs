@@ -4,11 +4,17 @@
 //! in their comment hold [`crate::plainbuffer`] rows. Only what the data and table operations need is
 //! here; unknown fields are skipped when decoding, as proto2 wants it.
 
+mod filter;
+mod index;
 mod row;
 mod table;
+mod transaction;
 
+pub use filter::*;
+pub use index::*;
 pub use row::*;
 pub use table::*;
+pub use transaction::*;
 
 /// The body of every answer that is not 2xx.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -47,6 +53,6 @@ impl ConsumedCapacity {
     }
 }
 
-/// An answer without fields (CreateTable, DeleteTable).
+/// An answer without fields (CreateTable, DeleteTable, and all about indexes and predefined columns).
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub struct Empty {}

@@ -54,7 +54,7 @@ impl TableMeta {
         messages::TableMeta {
             table_name: self.name.clone(),
             primary_key: self.primary_key.iter().map(schema).collect(),
-            defined_column: Vec::new(),
+            ..messages::TableMeta::default()
         }
     }
 
@@ -96,7 +96,7 @@ impl TableOptions {
             time_to_live: Some(self.time_to_live_secs),
             max_versions: Some(self.max_versions),
             deviation_cell_version_in_sec: Some(self.max_deviation_secs),
-            allow_update: None,
+            ..messages::TableOptions::default()
         }
     }
 

@@ -2,8 +2,6 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use jiff::Timestamp;
-use prost::Message;
 use serde_json::{Value, json};
 
 use crate::seams::ServiceError;
@@ -33,23 +31,6 @@ pub fn eventbridge_error(error: &ServiceError) -> Response<Bytes> {
     let request_id = request_id();
     let body = json!({ "code": error.code, "message": error.message, "requestId": request_id });
     json_response(error.status, &request_id, &body)
-}
-
-/// An error of Tablestore, unsigned, as it answers what it could not look into.
-pub fn tablestore_error(error: &ServiceError) -> Response<Bytes> {
-    let ours = error.code.starts_with("OTS");
-    let message = tablestore::messages::Error {
-        code: if ours { error.code.clone() } else { "OTSInternalServerError".to_owned() },
-        message: Some(error.message.clone()),
-    };
-    let body = message.encode_to_vec();
-    let headers = [
-        ("x-ots-contentmd5", tablestore::sign::content_md5(&body)),
-        ("x-ots-contenttype", "protocol buffer".to_owned()),
-        ("x-ots-date", tablestore::sign::response_date(Timestamp::now())),
-        ("x-ots-requestid", request_id()),
-    ];
-    response(error.status, headers, body)
 }
 
 fn json_response(status: u16, request_id: &str, body: &Value) -> Response<Bytes> {

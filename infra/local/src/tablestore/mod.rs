@@ -8,11 +8,13 @@
 //! Sources: the official SDKs, the Tablestore API and error code references, and recorded traffic of
 //! the live service. Where none of them speaks, a comment says "our choice".
 
+mod alone;
 mod answer;
 mod auth;
 mod filter;
 mod key;
 mod read;
+mod request;
 mod rows;
 mod schema;
 mod write;
@@ -30,7 +32,9 @@ use crate::credentials::Keyring;
 use crate::seams::ServiceError;
 use crate::store::{Space, Store};
 
+pub use alone::{check_method, run_alone, serve, unanswered};
 pub use auth::Caller;
+pub use request::{Request, parse};
 use schema::Table;
 
 /// Longest request body (Tablestore limits: 5 MB).
@@ -39,10 +43,14 @@ const MAX_BODY: usize = 5 * 1024 * 1024;
 /// one only wait for each other.
 const LOCKS: usize = 256;
 
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// One Tablestore instance. Its methods block on the disk: call them off the async threads.
 pub struct Tablestore {
     store: Store,
     keyring: Keyring,
+    clock: Clock,
     instance: String,
     table_space: Space,
     row_space: Space,
@@ -65,6 +73,14 @@ impl Tablestore {
     /// # Errors
     /// When the store cannot be read.
     pub fn open(store: Store, keyring: Keyring, instance_name: &str) -> Result<Self, ServiceError> {
+        Self::open_at(store, keyring, instance_name, Arc::new(Timestamp::now))
+    }
+
+    /// As [`open`](Self::open), with another clock than this machine's.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn open_at(store: Store, keyring: Keyring, instance_name: &str, clock: Clock) -> Result<Self, ServiceError> {
         let table_space = store.space("ots-tables")?;
         let row_space = store.space("ots-rows")?;
         let tables = table_space.scan::<Table>("")?;
@@ -72,6 +88,7 @@ impl Tablestore {
             tables: RwLock::new(tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect()),
             store,
             keyring,
+            clock,
             instance: instance_name.to_owned(),
             table_space,
             row_space,
@@ -82,7 +99,7 @@ impl Tablestore {
     }
 
     /// Answers one request `POST <operation_path>`, refused or not.
-    pub fn handle(&self, operation_path: &str, headers: &HeaderMap, body: &[u8]) -> Response<Bytes> {
+    pub fn handle(&self, operation_path: &str, headers: &HeaderMap, body: &Bytes) -> Response<Bytes> {
         match self.authenticate(operation_path, headers, body) {
             Ok(caller) => self.answer(&caller, operation_path, body),
             Err(refusal) => *refusal,
@@ -100,17 +117,17 @@ impl Tablestore {
         body: &[u8],
     ) -> Result<Caller, Box<Response<Bytes>>> {
         let operation = operation_of(operation_path);
-        auth::authenticate(&self.keyring, &self.instance, operation, headers, body, Timestamp::now())
+        auth::authenticate(&self.keyring, &self.instance, operation, headers, body, (self.clock)())
             .map_err(|error| Box::new(answer::refusal(operation, None, &error)))
     }
 
     /// Answers the request of an authenticated caller.
-    pub fn answer(&self, caller: &Caller, operation_path: &str, body: &[u8]) -> Response<Bytes> {
+    pub fn answer(&self, caller: &Caller, operation_path: &str, body: &Bytes) -> Response<Bytes> {
         let operation = operation_of(operation_path);
         let result = if body.len() > MAX_BODY {
             Err(ServiceError::new(413, "OTSRequestBodyTooLarge", "The size of POST data is too large."))
         } else {
-            self.perform(operation, body)
+            self.perform(operation, body.clone())
         };
         match result {
             Ok(message) => answer::success(operation, caller, message),
@@ -121,23 +138,18 @@ impl Tablestore {
         }
     }
 
-    fn perform(&self, operation: &str, body: &[u8]) -> Result<Vec<u8>, ServiceError> {
-        use tablestore::messages::OperationType::{Delete, Put, Update};
-        let body = Bytes::copy_from_slice(body);
-        Ok(match operation {
-            "CreateTable" => self.create_table(&decode(body)?)?.encode_to_vec(),
-            "DeleteTable" => self.delete_table(&decode(body)?)?.encode_to_vec(),
-            "DescribeTable" => self.describe_table(&decode(body)?)?.encode_to_vec(),
-            "UpdateTable" => self.update_table(&decode(body)?)?.encode_to_vec(),
-            "ListTable" => self.list_table().encode_to_vec(),
-            "PutRow" => self.write_row(Put, &decode(body)?)?.encode_to_vec(),
-            "UpdateRow" => self.write_row(Update, &decode(body)?)?.encode_to_vec(),
-            "DeleteRow" => self.write_row(Delete, &decode(body)?)?.encode_to_vec(),
-            "BatchWriteRow" => self.batch_write_row(&decode(body)?)?.encode_to_vec(),
-            "GetRow" => self.get_row(&decode(body)?)?.encode_to_vec(),
-            "BatchGetRow" => self.batch_get_row(&decode(body)?)?.encode_to_vec(),
-            "GetRange" => self.get_range(&decode(body)?)?.encode_to_vec(),
-            _ => return Err(invalid(format!("Unsupported operation: {operation}."))),
+    fn perform(&self, operation: &str, body: Bytes) -> Result<Vec<u8>, ServiceError> {
+        Ok(match parse(operation, body)? {
+            Request::CreateTable(request) => self.create_table(&request)?.encode_to_vec(),
+            Request::DeleteTable(request) => self.delete_table(&request)?.encode_to_vec(),
+            Request::DescribeTable(request) => self.describe_table(&request)?.encode_to_vec(),
+            Request::UpdateTable(request) => self.update_table(&request)?.encode_to_vec(),
+            Request::ListTable => self.list_table().encode_to_vec(),
+            Request::WriteRow(kind, request) => self.write_row(kind, &request)?.encode_to_vec(),
+            Request::BatchWriteRow(request) => self.batch_write_row(&request)?.encode_to_vec(),
+            Request::GetRow(request) => self.get_row(&request)?.encode_to_vec(),
+            Request::BatchGetRow(request) => self.batch_get_row(&request)?.encode_to_vec(),
+            Request::GetRange(request) => self.get_range(&request)?.encode_to_vec(),
         })
     }
 
@@ -155,14 +167,14 @@ impl Tablestore {
 
     /// Epoch milliseconds, never less than before.
     fn version_now(&self) -> i64 {
-        let now = Timestamp::now().as_millisecond();
+        let now = (self.clock)().as_millisecond();
         self.last_version.fetch_max(now, Ordering::Relaxed).max(now)
     }
 
     /// A key value for an AUTO_INCREMENT column: microseconds, as the live service's look, each greater
     /// than the one before.
     fn next_increment(&self) -> i64 {
-        let now = Timestamp::now().as_microsecond();
+        let now = (self.clock)().as_microsecond();
         let next = |last: i64| Some(now.max(last + 1));
         match self.last_increment.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
             Ok(last) | Err(last) => now.max(last + 1),
@@ -180,10 +192,6 @@ fn lock_of(key: &[u8]) -> usize {
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     (hash % LOCKS as u64) as usize
-}
-
-fn decode<M: Message + Default>(body: Bytes) -> Result<M, ServiceError> {
-    M::decode(body).map_err(|_| invalid("Cannot deserialize the request data."))
 }
 
 /// The code for everything that is wrong with a request itself.

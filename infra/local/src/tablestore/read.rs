@@ -11,6 +11,7 @@ use tablestore::plainbuffer::{CellRef, RowRef, Writer, single_row};
 
 use super::filter::{ReadFilter, parse_read_filter};
 use super::key::{self, Use};
+use super::request::read_row;
 use super::rows::check_no_transaction;
 use super::schema::{Missing, Table};
 use super::write::units;
@@ -171,9 +172,7 @@ fn check_no_token(token: Option<&Bytes>) -> Result<(), ServiceError> {
 
 /// The key in a read request.
 fn parse_key<'a>(table: &Table, buffer: &'a [u8], purpose: Use) -> Result<RowRef<'a>, ServiceError> {
-    let row = single_row(buffer)
-        .map_err(|malformed| invalid(format!("Cell data broken, {}.", malformed.what)))?
-        .ok_or_else(|| invalid("Cell data broken, PK is empty."))?;
+    let row = read_row(buffer)?;
     if !row.columns.is_empty() {
         return Err(invalid("Attribute column cannot be given while reading data."));
     }
@@ -312,8 +311,8 @@ impl Tablestore {
                 let rows = self.row_space.range_bytes(just_after(end), just_after(start));
                 scan(&table, rows.rev(), &selection, limit, now)
             }
-            Ok(Direction::Forward) => Err(invalid("Begin key must less than end key in FORWARD.")),
-            Ok(Direction::Backward) => Err(invalid("Begin key must more than end key in BACKWARD.")),
+            Ok(Direction::Forward) => Err(invalid("Begin key must less than end key in FORWARD")),
+            Ok(Direction::Backward) => Err(invalid("Begin key must more than end key in BACKWARD")),
             Err(_) => Err(invalid(format!("Invalid direction: {}.", request.direction))),
         }
     }
@@ -356,6 +355,8 @@ fn scan(
         consumed: ConsumedCapacity::new(units(scanned_bytes), 0),
         rows: writer.finish().into(),
         next_start_primary_key: next,
-        next_token: None,
+        data_block_type: Some(0),
+        compress_type: Some(0),
+        ..GetRangeResponse::default()
     })
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tablestore::messages::{
     CapacityUnit, CreateTableRequest, DefinedColumnSchema, DescribeTableResponse, Empty, ListTableResponse,
@@ -69,6 +68,7 @@ impl Table {
             max_versions: Some(self.max_versions),
             deviation_cell_version_in_sec: Some(self.deviation_secs),
             allow_update: self.allow_update,
+            ..TableOptions::default()
         }
     }
 
@@ -91,6 +91,7 @@ impl Table {
             table_name: self.name.clone(),
             primary_key: self.primary_key.iter().map(key).collect(),
             defined_column: self.defined_columns.iter().map(defined).collect(),
+            ..TableMeta::default()
         }
     }
 
@@ -178,7 +179,7 @@ impl Tablestore {
             primary_key: key_columns(&meta.table_name, &meta.primary_key)?,
             defined_columns: defined_columns(meta)?,
             deviation_secs: DEFAULT_DEVIATION_SECS,
-            created_at_micros: Timestamp::now().as_microsecond(),
+            created_at_micros: (self.clock)().as_microsecond(),
             ..Table::default()
         };
         let options = options.ok_or_else(|| invalid("Time-to-live is missing while creating table."))?;
@@ -232,6 +233,7 @@ impl Tablestore {
             table_status: TableStatus::Active as i32,
             stream_details: Some(StreamDetails { enable_stream: false, ..StreamDetails::default() }),
             creation_time: Some(table.created_at_micros),
+            ..DescribeTableResponse::default()
         })
     }
 

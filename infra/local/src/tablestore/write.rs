@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use tablestore::messages::{Condition, OperationType, ReturnContent, ReturnType, RowExistence};
-use tablestore::plainbuffer::{CellOp, CellRef, RowRef, ValueRef, Writer, single_row};
+use tablestore::plainbuffer::{CellOp, CellRef, RowRef, ValueRef, Writer};
 
 use super::filter::{Predicate, parse_condition};
 use super::key::{self, Use};
 use super::read::visible;
+use super::request::read_row;
 use super::schema::{Table, is_name};
 use super::{invalid, read};
 use crate::seams::ServiceError;
@@ -53,9 +54,7 @@ impl<'a> Change<'a> {
         condition: &Condition,
         returns: Option<&'a ReturnContent>,
     ) -> Result<Self, ServiceError> {
-        let row = single_row(buffer)
-            .map_err(|malformed| invalid(format!("Cell data broken, {}.", malformed.what)))?
-            .ok_or_else(|| invalid("Cell data broken, PK is empty."))?;
+        let row = read_row(buffer)?;
         let purpose = if kind == OperationType::Delete { Use::Row } else { Use::Write };
         if kind == OperationType::Delete && key::auto_increment(&row.primary_key).is_some() {
             return Err(invalid("Invalid row to delete which with pk auto increment"));

@@ -10,20 +10,15 @@ mod tables;
 mod writes;
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::credentials::{Identity, Keyring, Who};
 use local_cloud::store::Store;
-use local_cloud::tablestore::Tablestore;
+use local_cloud::tablestore::{Tablestore, serve};
 use openapi::Credentials;
 use tablestore::request::{Change, Return};
 use tablestore::{
@@ -31,7 +26,6 @@ use tablestore::{
     PrimaryKey, PutRow, RetryPolicy, RowChange, TableMeta, TableOptions, TimeRange, UpdateRow, Value, sign,
 };
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
 const INSTANCE: &str = "ferry";
 
@@ -64,7 +58,7 @@ impl Cloud {
         let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), INSTANCE).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(serve(listener, tablestore.clone()));
+        let server = tokio::spawn(serve(listener, tablestore.clone(), std::future::pending()));
         Self { endpoint, keyring, tablestore, server }
     }
 
@@ -74,28 +68,6 @@ impl Cloud {
 
     fn client_as(&self, credentials: Credentials) -> Client {
         Client::new(openapi::http::build(), &self.endpoint, INSTANCE, credentials)
-    }
-}
-
-async fn serve(listener: TcpListener, tablestore: Arc<Tablestore>) {
-    // Connections end with the server, as the client keeps them open.
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let tablestore = tablestore.clone();
-        connections.spawn(async move {
-            let service = service_fn(|request: Request<Incoming>| {
-                let tablestore = tablestore.clone();
-                async move {
-                    let (head, body) = request.into_parts();
-                    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-                    let handle = move || tablestore.handle(head.uri.path(), &head.headers, &body);
-                    let response = tokio::task::spawn_blocking(handle).await.unwrap();
-                    Ok::<_, Infallible>(response.map(Full::new))
-                }
-            });
-            // A connection that the client closes is no failure of the test.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
     }
 }
 

@@ -125,9 +125,9 @@ async fn ranges() {
     assert_eq!(keys(&client, all().columns(["none"])).await, Vec::<i64>::new());
 
     for (range, expected) in [
-        (GetRange::forward("t", max(), min()), "Begin key must less than end key in FORWARD."),
-        (GetRange::forward("t", key("a", 1), key("a", 1)), "Begin key must less than end key in FORWARD."),
-        (GetRange::backward("t", min(), max()), "Begin key must more than end key in BACKWARD."),
+        (GetRange::forward("t", max(), min()), "Begin key must less than end key in FORWARD"),
+        (GetRange::forward("t", key("a", 1), key("a", 1)), "Begin key must less than end key in FORWARD"),
+        (GetRange::backward("t", min(), max()), "Begin key must more than end key in BACKWARD"),
         (all().limit(0), "The limit must be greater than 0."),
     ] {
         assert_eq!(code(client.get_range(&range).await), format!("400 OTSParameterInvalid: {expected}"));

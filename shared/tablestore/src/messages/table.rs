@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::CapacityUnit;
+use super::{CapacityUnit, IndexMeta};
 
 /// Type of a primary key column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
@@ -38,14 +38,30 @@ pub struct PrimaryKeySchema {
     pub option: Option<i32>,
 }
 
+/// Type of a predefined column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum DefinedColumnType {
+    /// 64 bit, signed.
+    Integer = 1,
+    /// 64 bit.
+    Double = 2,
+    /// True or false.
+    Boolean = 3,
+    /// UTF-8.
+    String = 4,
+    /// Bytes.
+    Blob = 7,
+}
+
 /// A predefined attribute column.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct DefinedColumnSchema {
     /// Column name.
     #[prost(string, required, tag = "1")]
     pub name: String,
-    /// INTEGER 1, DOUBLE 2, BOOLEAN 3, STRING 4, BLOB 7.
-    #[prost(int32, required, tag = "2")]
+    /// [`DefinedColumnType`].
+    #[prost(enumeration = "DefinedColumnType", required, tag = "2")]
     pub r#type: i32,
 }
 
@@ -61,6 +77,15 @@ pub struct TableMeta {
     /// Predefined columns.
     #[prost(message, repeated, tag = "3")]
     pub defined_column: Vec<DefinedColumnSchema>,
+    /// Secondary indexes; where the Go SDK looks for them, while the others read those beside the meta.
+    #[prost(message, repeated, tag = "4")]
+    pub index_meta: Vec<IndexMeta>,
+    /// The service's id of the table; only in answers.
+    #[prost(string, optional, tag = "5")]
+    pub table_id: Option<String>,
+    /// The service's id of the global table it belongs to; only in answers.
+    #[prost(string, optional, tag = "6")]
+    pub global_table_id: Option<String>,
 }
 
 /// Lifetime and versions of a table's cells.
@@ -78,6 +103,9 @@ pub struct TableOptions {
     /// Whether UpdateRow is allowed.
     #[prost(bool, optional, tag = "6")]
     pub allow_update: Option<bool>,
+    /// Whether an update must write the whole row.
+    #[prost(bool, optional, tag = "7")]
+    pub update_full_row: Option<bool>,
 }
 
 /// Capacity that is reserved for a table.
@@ -111,6 +139,9 @@ pub struct StreamSpecification {
     /// Hours.
     #[prost(int32, optional, tag = "2")]
     pub expiration_time: Option<i32>,
+    /// Columns whose old values the stream holds.
+    #[prost(string, repeated, tag = "3")]
+    pub columns_to_get: Vec<String>,
 }
 
 /// A table's stream.
@@ -128,17 +159,36 @@ pub struct StreamDetails {
     /// Epoch microseconds.
     #[prost(int64, optional, tag = "4")]
     pub last_enable_time: Option<i64>,
+    /// Columns whose old values the stream holds.
+    #[prost(string, repeated, tag = "5")]
+    pub column_to_get: Vec<String>,
 }
 
-/// Encryption at rest.
+/// Whose key encrypts a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub enum SseKeyType {
+    /// The service's own, kept in KMS.
+    Kms = 1,
+    /// The customer's.
+    Byok = 2,
+}
+
+/// Encryption at rest, asked for with CreateTable and told by DescribeTable.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub struct SseSpecification {
     /// On or off.
     #[prost(bool, required, tag = "1")]
     pub enable: bool,
-    /// KMS 1, BYOK 2.
-    #[prost(int32, optional, tag = "2")]
+    /// [`SseKeyType`].
+    #[prost(enumeration = "SseKeyType", optional, tag = "2")]
     pub key_type: Option<i32>,
+    /// The customer's key.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub key_id: Option<Bytes>,
+    /// The role that may use it.
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub role_arn: Option<Bytes>,
 }
 
 /// One partition that a table starts with. Both ends are a type byte and a value
@@ -151,26 +201,6 @@ pub struct PartitionRange {
     /// Exclusive.
     #[prost(bytes = "bytes", required, tag = "2")]
     pub end: Bytes,
-}
-
-/// A secondary index.
-#[derive(Clone, PartialEq, Eq, prost::Message)]
-pub struct IndexMeta {
-    /// Index name.
-    #[prost(string, required, tag = "1")]
-    pub name: String,
-    /// Key columns.
-    #[prost(string, repeated, tag = "2")]
-    pub primary_key: Vec<String>,
-    /// Covered columns.
-    #[prost(string, repeated, tag = "3")]
-    pub defined_column: Vec<String>,
-    /// ASYNC 0, SYNC 1.
-    #[prost(int32, required, tag = "4")]
-    pub index_update_mode: i32,
-    /// GLOBAL 0, LOCAL 1.
-    #[prost(int32, required, tag = "5")]
-    pub index_type: i32,
 }
 
 /// CreateTable; answered by [`super::Empty`].
@@ -275,6 +305,15 @@ pub struct DescribeTableResponse {
     /// Stream.
     #[prost(message, optional, tag = "5")]
     pub stream_details: Option<StreamDetails>,
+    /// Where the table is split: a PlainBuffer key each.
+    #[prost(bytes = "bytes", repeated, tag = "6")]
+    pub shard_splits: Vec<Bytes>,
+    /// Encryption.
+    #[prost(message, optional, tag = "7")]
+    pub sse_details: Option<SseSpecification>,
+    /// Secondary indexes.
+    #[prost(message, repeated, tag = "8")]
+    pub index_metas: Vec<IndexMeta>,
     /// Epoch microseconds.
     #[prost(int64, optional, tag = "9")]
     pub creation_time: Option<i64>,
