@@ -15,7 +15,8 @@ use prost::Message;
 use redb::{ReadableDatabase, TableDefinition};
 use rusqlite::Connection;
 use tablestore::messages::{
-    Condition, CreateTableRequest, PrimaryKeySchema, PrimaryKeyType, RowExistence, TableMeta, WriteRowRequest,
+    Condition, CreateTableRequest, PrimaryKeySchema, PrimaryKeyType, RowExistence, TableMeta, TableOptions,
+    WriteRowRequest,
 };
 use tablestore::plainbuffer::{CellRef, ValueRef, Writer};
 use tablestore::{Filter, sign};
@@ -102,7 +103,9 @@ impl Server {
         let primary_key =
             vec![PrimaryKeySchema { name: "id".into(), r#type: PrimaryKeyType::String as i32, option: None }];
         let table_meta = TableMeta { table_name: "rows".into(), primary_key, ..TableMeta::default() };
-        let create = CreateTableRequest { table_meta, ..CreateTableRequest::default() };
+        let table_options =
+            Some(TableOptions { time_to_live: Some(-1), max_versions: Some(1), ..TableOptions::default() });
+        let create = CreateTableRequest { table_meta, table_options, ..CreateTableRequest::default() };
         server.ask("/CreateTable", create.encode_to_vec())?;
         for row in 0..ROWS {
             server.put(row, &value(0), Condition::default())?;
@@ -232,8 +235,8 @@ impl Sqlite {
 impl Contender for Sqlite {
     fn set(&self, row: usize, expected: u64, value: &[u8]) -> Result<(), Error> {
         let connection = lock(&self.0);
-        let mut update =
-            connection.prepare_cached("UPDATE rows SET version = version + 1, value = ?1 WHERE id = ?2 AND version = ?3")?;
+        let mut update = connection
+            .prepare_cached("UPDATE rows SET version = version + 1, value = ?1 WHERE id = ?2 AND version = ?3")?;
         match update.execute((value, key(row), i64::try_from(expected)?))? {
             1 => Ok(()),
             _ => Err("the version is another".into()),

@@ -95,7 +95,12 @@ fn print(entries: &mut [Entry]) {
     compare("store, durable, 64 writers / append + fdatasync", rates("store, durable", 64), floor, Goal::AtLeast(5.0));
     compare("store, volatile / SQLite NORMAL", rates("store, volatile", 1), sqlite, Goal::AtLeast(2.0));
     compare("Tablestore, durable, 1 writer / same", rates("Tablestore on it, durable", 1), floor, Goal::AtLeast(0.9));
-    compare("Tablestore, durable, 64 writers / same", rates("Tablestore on it, durable", 64), floor, Goal::AtLeast(5.0));
+    compare(
+        "Tablestore, durable, 64 writers / same",
+        rates("Tablestore on it, durable", 64),
+        floor,
+        Goal::AtLeast(5.0),
+    );
     compare("Tablestore, volatile / same", rates("Tablestore on it, volatile", 1), sqlite, Goal::AtLeast(2.0));
     for writers in [1, 64] {
         for name in ["fjall, a sync each", "redb, durable", "SQLite WAL, FULL"] {
