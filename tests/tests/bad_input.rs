@@ -31,7 +31,7 @@ async fn a_refused_migration(rig: &mut Rig) -> Result<Record, Error> {
 /// Every row of every table.
 async fn rows(rig: &Rig) -> Result<Vec<Row>, Error> {
     let tablestore = &rig.operator.tablestore;
-    let all = |table, keys: &[&str]| {
+    let all = |table: &'static str, keys: &[&'static str]| {
         let end = |key: Key| {
             let rest = keys[1..].iter();
             rest.fold(PrimaryKey::new(keys[0], key.clone()), |end, name| end.and(*name, key.clone()))

@@ -49,6 +49,14 @@ pub enum Error {
         /// The answer's request id; empty when there is none.
         request_id: String,
     },
+    /// The client does not offer this; nothing was sent.
+    #[error("{on} is not offered: {why}")]
+    Unsupported {
+        /// What was attempted.
+        on: On,
+        /// Why not, and what to do instead.
+        why: &'static str,
+    },
     /// The request cannot be sent (a bad endpoint or header value).
     #[error("{on} cannot be sent: {what}")]
     InvalidRequest {
@@ -112,13 +120,13 @@ impl Error {
                 is_transient(code, message) || is_transient_for_reads(code, *status)
             }
             Self::NoAnswer { .. } | Self::InvalidAnswer { .. } => true,
-            Self::FateUnknown { .. } | Self::InvalidRequest { .. } => false,
+            Self::FateUnknown { .. } | Self::InvalidRequest { .. } | Self::Unsupported { .. } => false,
         }
     }
 }
 
-/// Codes after which every operation may be repeated, as nothing was done (the official SDKs agree on
-/// most; the throttling ones are the Python SDK's).
+/// Codes after which every operation may be repeated, as nothing was done: those that any official SDK
+/// repeats. They agree on the first five; the operation ones are the Python SDK's, the storage one Go's.
 pub(crate) fn is_transient(code: &str, message: &str) -> bool {
     match code {
         "OTSRowOperationConflict"
@@ -126,7 +134,9 @@ pub(crate) fn is_transient(code: &str, message: &str) -> bool {
         | "OTSTableNotReady"
         | "OTSPartitionUnavailable"
         | "OTSServerBusy"
-        | "OTSOperationThrottled" => true,
+        | "OTSOperationConflict"
+        | "OTSOperationThrottled"
+        | "OTSStorageServerBusy" => true,
         "OTSQuotaExhausted" => message.starts_with("Too frequent table operations"),
         _ => false,
     }

@@ -1,17 +1,12 @@
 //! Read filters and write conditions. Both are the same message; a column condition is a filter over
 //! the row as it is stored.
 
-use bytes::Bytes;
-use prost::Message;
+use crate::messages::{ComparatorType, FilterType, LogicalOperator};
+use crate::plainbuffer::ValueRef;
+use crate::value::{Name, Value};
+use crate::wire::{Encode, Sink, to_vec};
 
-use crate::messages::{self, ComparatorType};
-use crate::messages::{
-    ColumnPaginationFilter, CompositeColumnValueFilter, FilterType, LogicalOperator, SingleColumnValueFilter,
-};
-use crate::plainbuffer::write_bare_value;
-use crate::value::Value;
-
-pub use crate::messages::RowExistence;
+pub use crate::messages::{CastType, RowExistence};
 
 /// How a column is compared with a value. A column of another type never matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +25,40 @@ pub enum Comparator {
     LessEqual,
 }
 
+impl Comparator {
+    fn code(self) -> i32 {
+        self.message() as i32
+    }
+
+    fn message(self) -> ComparatorType {
+        match self {
+            Self::Equal => ComparatorType::CtEqual,
+            Self::NotEqual => ComparatorType::CtNotEqual,
+            Self::GreaterThan => ComparatorType::CtGreaterThan,
+            Self::GreaterEqual => ComparatorType::CtGreaterEqual,
+            Self::LessThan => ComparatorType::CtLessThan,
+            Self::LessEqual => ComparatorType::CtLessEqual,
+        }
+    }
+}
+
+/// Takes a part out of a string column and casts it, and only then is it compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extract {
+    /// A regular expression of at most 256 ASCII characters. Its first match counts, or the first group
+    /// of it.
+    pub regex: String,
+    /// What the part becomes.
+    pub cast: CastType,
+}
+
 /// Which rows pass.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
     /// Compares one column.
     Column {
         /// Column name.
-        name: String,
+        name: Name,
         /// How.
         comparator: Comparator,
         /// With what.
@@ -46,6 +68,15 @@ pub enum Filter {
         pass_if_missing: bool,
         /// Compare the newest version only (as it starts); otherwise any version may match.
         latest_only: bool,
+        /// Compare a part of the column only.
+        extract: Option<Extract>,
+    },
+    /// The row has the column, or has it not.
+    Presence {
+        /// Column name.
+        name: Name,
+        /// Has it.
+        present: bool,
     },
     /// Passes what the other does not.
     Not(Box<Filter>),
@@ -64,13 +95,30 @@ pub enum Filter {
 
 impl Filter {
     /// The column `name` stands in relation `comparator` to `value`.
-    pub fn compare(name: impl Into<String>, comparator: Comparator, value: impl Into<Value>) -> Self {
-        Self::Column { name: name.into(), comparator, value: value.into(), pass_if_missing: false, latest_only: true }
+    pub fn compare(name: impl Into<Name>, comparator: Comparator, value: impl Into<Value>) -> Self {
+        Self::Column {
+            name: name.into(),
+            comparator,
+            value: value.into(),
+            pass_if_missing: false,
+            latest_only: true,
+            extract: None,
+        }
     }
 
     /// The column `name` is `value`.
-    pub fn equal(name: impl Into<String>, value: impl Into<Value>) -> Self {
+    pub fn equal(name: impl Into<Name>, value: impl Into<Value>) -> Self {
         Self::compare(name, Comparator::Equal, value)
+    }
+
+    /// The row has the column `name`. Known to newer versions of the service only.
+    pub fn exists(name: impl Into<Name>) -> Self {
+        Self::Presence { name: name.into(), present: true }
+    }
+
+    /// The row does not have the column `name`. Known to newer versions of the service only.
+    pub fn not_exists(name: impl Into<Name>) -> Self {
+        Self::Presence { name: name.into(), present: false }
     }
 
     /// Whether a row without the column passes. No effect on combined filters.
@@ -85,6 +133,15 @@ impl Filter {
     pub fn any_version(mut self) -> Self {
         if let Self::Column { latest_only, .. } = &mut self {
             *latest_only = false;
+        }
+        self
+    }
+
+    /// Compares only the part of a string column that `regex` finds, cast to `cast`. No effect on
+    /// combined filters.
+    pub fn extract(mut self, regex: impl Into<String>, cast: CastType) -> Self {
+        if let Self::Column { extract, .. } = &mut self {
+            *extract = Some(Extract { regex: regex.into(), cast });
         }
         self
     }
@@ -117,59 +174,72 @@ impl Filter {
         Self::Not(Box::new(self))
     }
 
-    /// As the requests carry it.
-    pub fn to_bytes(&self) -> Bytes {
-        self.to_message().encode_to_vec().into()
+    /// As the requests carry it: a [`crate::messages::Filter`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        to_vec(self)
     }
+}
 
-    fn to_message(&self) -> messages::Filter {
-        match self {
-            Self::Column { name, comparator, value, pass_if_missing, latest_only } => {
-                let mut column_value = Vec::new();
-                write_bare_value(&mut column_value, value.borrow());
-                let filter = SingleColumnValueFilter {
-                    comparator: comparator.to_message() as i32,
-                    column_name: name.clone(),
-                    column_value: column_value.into(),
-                    filter_if_missing: !pass_if_missing,
-                    latest_version_only: *latest_only,
-                    value_trans_rule: None,
-                };
-                message(FilterType::SingleColumnValue, &filter)
+impl Encode for Filter {
+    fn encode(&self, out: &mut impl Sink) {
+        let kind = match self {
+            Self::Column { .. } | Self::Presence { .. } => FilterType::SingleColumnValue,
+            Self::Not(_) | Self::And(_) | Self::Or(_) => FilterType::CompositeColumnValue,
+            Self::Pagination { .. } => FilterType::ColumnPagination,
+        };
+        out.int(1, kind as i32);
+        out.message(2, &Content(self));
+    }
+}
+
+/// The message inside a filter's message, by its kind.
+struct Content<'a>(&'a Filter);
+
+impl Encode for Content<'_> {
+    fn encode(&self, out: &mut impl Sink) {
+        match self.0 {
+            Filter::Column { name, comparator, value, pass_if_missing, latest_only, extract } => {
+                out.int(1, comparator.code());
+                out.bytes(2, name.as_bytes());
+                out.value(3, value.borrow());
+                out.int(4, !pass_if_missing);
+                out.int(5, *latest_only);
+                if let Some(extract) = extract {
+                    out.message(6, extract);
+                }
             }
-            Self::Not(filter) => composite(LogicalOperator::LoNot, std::slice::from_ref(filter.as_ref())),
-            Self::And(filters) => composite(LogicalOperator::LoAnd, filters),
-            Self::Or(filters) => composite(LogicalOperator::LoOr, filters),
-            Self::Pagination { offset, limit } => {
-                message(FilterType::ColumnPagination, &ColumnPaginationFilter { offset: *offset, limit: *limit })
+            // The value is required and means nothing; the official SDKs send a zero.
+            Filter::Presence { name, present } => {
+                let comparator = if *present { ComparatorType::CtExist } else { ComparatorType::CtNotExist };
+                out.int(1, comparator as i32);
+                out.bytes(2, name.as_bytes());
+                out.value(3, ValueRef::Integer(0));
+                out.int(4, true);
+                out.int(5, true);
+            }
+            Filter::Not(filter) => composite(out, LogicalOperator::LoNot, std::slice::from_ref(filter.as_ref())),
+            Filter::And(filters) => composite(out, LogicalOperator::LoAnd, filters),
+            Filter::Or(filters) => composite(out, LogicalOperator::LoOr, filters),
+            Filter::Pagination { offset, limit } => {
+                out.int(1, *offset);
+                out.int(2, *limit);
             }
         }
     }
 }
 
-impl Comparator {
-    fn to_message(self) -> ComparatorType {
-        match self {
-            Self::Equal => ComparatorType::CtEqual,
-            Self::NotEqual => ComparatorType::CtNotEqual,
-            Self::GreaterThan => ComparatorType::CtGreaterThan,
-            Self::GreaterEqual => ComparatorType::CtGreaterEqual,
-            Self::LessThan => ComparatorType::CtLessThan,
-            Self::LessEqual => ComparatorType::CtLessEqual,
-        }
+fn composite(out: &mut impl Sink, combinator: LogicalOperator, filters: &[Filter]) {
+    out.int(1, combinator as i32);
+    for filter in filters {
+        out.message(2, filter);
     }
 }
 
-fn composite(combinator: LogicalOperator, filters: &[Filter]) -> messages::Filter {
-    let filter = CompositeColumnValueFilter {
-        combinator: combinator as i32,
-        sub_filters: filters.iter().map(Filter::to_message).collect(),
-    };
-    message(FilterType::CompositeColumnValue, &filter)
-}
-
-fn message(kind: FilterType, filter: &impl Message) -> messages::Filter {
-    messages::Filter { r#type: kind as i32, filter: filter.encode_to_vec().into() }
+impl Encode for Extract {
+    fn encode(&self, out: &mut impl Sink) {
+        out.bytes(1, &self.regex);
+        out.int(2, self.cast as i32);
+    }
 }
 
 /// What must be true of the stored row for a write to happen; otherwise it fails with
@@ -209,11 +279,13 @@ impl Condition {
         self.column = Some(filter);
         self
     }
+}
 
-    pub(crate) fn to_message(&self) -> messages::Condition {
-        messages::Condition {
-            row_existence: self.existence as i32,
-            column_condition: self.column.as_ref().map(Filter::to_bytes),
+impl Encode for Condition {
+    fn encode(&self, out: &mut impl Sink) {
+        out.int(1, self.existence as i32);
+        if let Some(filter) = &self.column {
+            out.message(2, filter);
         }
     }
 }

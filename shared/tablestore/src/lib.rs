@@ -10,19 +10,23 @@ pub mod filter;
 pub mod messages;
 pub mod plainbuffer;
 pub mod request;
+pub mod row;
 pub mod sign;
 pub mod table;
 pub mod value;
+mod wire;
 
-pub use client::{Client, Pages, RetryPolicy};
+pub use client::{AnswerChecks, BatchGot, BatchWritten, Client, Pages, RetryPolicy};
 pub use error::Error;
-pub use filter::{Comparator, Condition, Filter, RowExistence};
+pub use filter::{CastType, Comparator, Condition, Filter, RowExistence};
+pub use plainbuffer::ValueRef;
 pub use request::{
-    BatchWriteRow, DeleteRow, Direction, GetRange, GetRow, Page, PutRow, RowChange, RowError, TimeRange, UpdateRow,
-    Written,
+    BatchGetRow, BatchWriteRow, DeleteRow, Direction, GetRange, GetRow, GetRows, Page, PutRow, RowChange, RowError,
+    TimeRange, TransactionId, UpdateRow, Written,
 };
-pub use table::{KeyType, TableDescription, TableMeta, TableOptions};
-pub use value::{Column, Key, PrimaryKey, Row, Value};
+pub use row::Row;
+pub use table::{ColumnType, CreateTable, Index, KeyType, TableDescription, TableMeta, TableOptions, TableUpdate};
+pub use value::{Column, Key, Name, PrimaryKey, Value};
 
 #[cfg(test)]
 mod vectors;

@@ -16,7 +16,9 @@ mod read;
 mod write;
 
 pub use crc8::crc8;
-pub use read::{Malformed, Rows, read_bare_value, rows, single_row};
+pub(crate) use read::locate;
+pub use read::{Cells, Malformed, Rows, read_bare_value, rows, single_row};
+pub(crate) use write::{RowLen, RowSink, bare_len};
 pub use write::{Writer, write_bare_value};
 
 /// First four bytes of every non-empty PlainBuffer.
@@ -67,6 +69,33 @@ pub enum ValueRef<'a> {
     AutoIncrement,
 }
 
+impl<'a> ValueRef<'a> {
+    /// The integer, if it is one.
+    pub fn as_int(self) -> Option<i64> {
+        if let Self::Integer(value) = self { Some(value) } else { None }
+    }
+
+    /// The double, if it is one.
+    pub fn as_double(self) -> Option<f64> {
+        if let Self::Double(value) = self { Some(value) } else { None }
+    }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(self) -> Option<bool> {
+        if let Self::Boolean(value) = self { Some(value) } else { None }
+    }
+
+    /// The string, if it is one.
+    pub fn as_str(self) -> Option<&'a str> {
+        if let Self::String(value) = self { Some(value) } else { None }
+    }
+
+    /// The bytes, if it is binary.
+    pub fn as_bytes(self) -> Option<&'a [u8]> {
+        if let Self::Binary(value) = self { Some(value) } else { None }
+    }
+}
+
 /// What a cell of an UpdateRow does; a cell without one puts its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellOp {
@@ -115,34 +144,6 @@ impl<'a> CellRef<'a> {
     pub fn new(name: &'a str, value: ValueRef<'a>) -> Self {
         Self { name, value: Some(value), op: None, timestamp: None }
     }
-
-    /// The checksum as it stands in the cell's last byte.
-    fn checksum(&self) -> u8 {
-        let mut crc = crc8(0, self.name.as_bytes());
-        if let Some(value) = self.value {
-            crc = match value {
-                ValueRef::Integer(v) => crc8(crc8(crc, &[kind::INTEGER]), &v.to_le_bytes()),
-                ValueRef::Double(v) => crc8(crc8(crc, &[kind::DOUBLE]), &v.to_le_bytes()),
-                ValueRef::Boolean(v) => crc8(crc, &[kind::BOOLEAN, u8::from(v)]),
-                ValueRef::String(v) => crc_of_bytes(crc, kind::STRING, v.as_bytes()),
-                ValueRef::Binary(v) => crc_of_bytes(crc, kind::BLOB, v),
-                ValueRef::InfMin => crc8(crc, &[kind::INF_MIN]),
-                ValueRef::InfMax => crc8(crc, &[kind::INF_MAX]),
-                ValueRef::AutoIncrement => crc8(crc, &[kind::AUTO_INCREMENT]),
-            };
-        }
-        if let Some(timestamp) = self.timestamp {
-            crc = crc8(crc, &timestamp.to_le_bytes());
-        }
-        if let Some(op) = self.op {
-            crc = crc8(crc, &[op.code()]);
-        }
-        crc
-    }
-}
-
-fn crc_of_bytes(crc: u8, kind: u8, bytes: &[u8]) -> u8 {
-    crc8(crc8(crc8(crc, &[kind]), &length(bytes)), bytes)
 }
 
 /// The u32 length before a name or value. Both are bounded far below 4 GiB: a request body may hold

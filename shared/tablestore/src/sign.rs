@@ -4,15 +4,21 @@
 //! verifier must take every such header that came, known or not. Sources: the official Python, Go,
 //! Java and Node SDKs, which agree.
 
+mod date;
+mod signer;
+
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use md5::{Digest, Md5};
 use openapi::Credentials;
 use sha1::Sha1;
 use sha2::Sha256;
+
+pub use signer::{BadHeader, Signed, Signer};
 
 /// Value of `x-ots-apiversion`.
 pub const API_VERSION: &str = "2015-12-31";
@@ -29,14 +35,20 @@ pub fn content_md5(body: &[u8]) -> String {
     STANDARD.encode(Md5::digest(body))
 }
 
+/// Whether `md5` is what [`content_md5`] gives for `body`.
+pub fn is_content_md5(md5: &str, body: &[u8]) -> bool {
+    let mut given = [0; 18];
+    STANDARD.decode_slice(md5, &mut given).is_ok_and(|len| given[..len] == Md5::digest(body)[..])
+}
+
 /// A time as `x-ots-date` of a request carries it: UTC, milliseconds.
 pub fn request_date(now: Timestamp) -> String {
-    now.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    String::from_utf8_lossy(&date::millis(now)).into_owned()
 }
 
 /// A time as `x-ots-date` of an answer carries it: UTC, microseconds.
 pub fn response_date(now: Timestamp) -> String {
-    now.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string()
+    String::from_utf8_lossy(&date::micros(now)).into_owned()
 }
 
 /// Whether `date`, an `x-ots-date` with any number of fraction digits, is within
@@ -46,7 +58,11 @@ pub fn is_date_near(date: &str, now: Timestamp) -> Option<bool> {
     Some((date.as_second() - now.as_second()).abs() <= MAX_CLOCK_SKEW_SECS)
 }
 
-/// The headers of a request, signed with version 2, in alphabetical order.
+/// The headers of a request, signed with version 2, in alphabetical order but for the signature. For those
+/// who send by other means than [`crate::Client`].
+///
+/// # Panics
+/// When the key or the instance cannot stand in a header.
 pub fn request_headers(
     credentials: &Credentials,
     instance: &str,
@@ -54,21 +70,19 @@ pub fn request_headers(
     body: &[u8],
     now: Timestamp,
 ) -> Vec<(&'static str, String)> {
-    let mut headers = vec![
-        ("x-ots-accesskeyid", credentials.access_key_id.clone()),
-        ("x-ots-apiversion", API_VERSION.to_owned()),
-        ("x-ots-contentmd5", content_md5(body)),
-        ("x-ots-date", request_date(now)),
-        ("x-ots-instancename", instance.to_owned()),
+    let signer = Signer::new(credentials.clone(), instance);
+    let headers = signer.sign(operation, body, now).expect("key and instance can stand in a header").headers;
+    let names = [
+        "x-ots-accesskeyid",
+        "x-ots-apiversion",
+        "x-ots-contentmd5",
+        "x-ots-date",
+        "x-ots-instancename",
+        "x-ots-ststoken",
+        SIGNATURE,
     ];
-    if let Some(token) = &credentials.security_token {
-        headers.push(("x-ots-ststoken", token.clone()));
-    }
-    let to_sign = request_string_to_sign(operation, headers.iter().map(|(name, value)| (*name, value.as_str())));
-    let signature =
-        STANDARD.encode(hmac_sha1(credentials.access_key_secret.as_bytes(), &to_sign).finalize().into_bytes());
-    headers.push((SIGNATURE, signature));
-    headers
+    let pair = |name| Some((name, headers.get(name)?.to_str().ok()?.to_owned()));
+    names.into_iter().filter_map(pair).collect()
 }
 
 /// What a request's signature covers: `headers` are all headers of the request, in any order and case.
@@ -82,24 +96,32 @@ pub fn request_string_to_sign<'a>(operation: &str, headers: impl Iterator<Item =
 
 /// What an answer's signature covers: `headers` are all headers of the answer, in any order and case.
 pub fn response_string_to_sign<'a>(operation: &str, headers: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(256);
     for (name, value) in signed(headers, |_| true) {
         text.extend([&name, ":", value, "\n"]);
     }
-    text + "/" + operation
+    text.extend(["/", operation]);
+    text
 }
 
 /// The `x-ots-…` headers that `wanted` lets pass, names in lower case and sorted, values trimmed.
 fn signed<'a>(
     headers: impl Iterator<Item = (&'a str, &'a str)>,
     wanted: impl Fn(&str) -> bool,
-) -> Vec<(String, &'a str)> {
-    let mut signed: Vec<(String, &str)> = headers
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
+) -> Vec<(Cow<'a, str>, &'a str)> {
+    let mut signed: Vec<(Cow<'a, str>, &str)> = headers
+        .map(|(name, value)| (lower_case(name), value.trim()))
         .filter(|(name, _)| name.starts_with("x-ots-") && wanted(name))
         .collect();
-    signed.sort();
+    signed.sort_unstable();
     signed
+}
+
+fn lower_case(name: &str) -> Cow<'_, str> {
+    match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => name.to_ascii_lowercase().into(),
+        false => name.into(),
+    }
 }
 
 /// The key that version 4 signs with, for `date` (`YYYYMMDD`) and `region`. The text of the base64 is
@@ -139,24 +161,26 @@ pub fn response_authorization(access_key_id: &str, key: &str, string_to_sign: &s
 
 /// Whether `authorization` is what [`response_authorization`] gives; constant time in the signature.
 pub fn is_response_authorization(access_key_id: &str, key: &str, string_to_sign: &str, authorization: &str) -> bool {
+    is_authorization(access_key_id, hmac_sha1(key.as_bytes(), string_to_sign), authorization)
+}
+
+fn is_authorization(access_key_id: &str, expected: Hmac<Sha1>, authorization: &str) -> bool {
     let signature = authorization
         .strip_prefix("OTS ")
         .and_then(|rest| rest.strip_prefix(access_key_id))
         .and_then(|rest| rest.strip_prefix(':'))
         .and_then(|signature| STANDARD.decode(signature).ok());
-    signature.is_some_and(|given| hmac_sha1(key.as_bytes(), string_to_sign).verify_slice(&given).is_ok())
+    signature.is_some_and(|given| expected.verify_slice(&given).is_ok())
 }
 
 fn hmac_sha1(key: &[u8], text: &str) -> Hmac<Sha1> {
-    // HMAC takes keys of every length.
-    let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes any key");
-    mac.update(text.as_bytes());
-    mac
+    keyed::<Hmac<Sha1>>(key).chain_update(text)
 }
 
 fn hmac_sha256(key: &[u8], text: &str) -> Hmac<Sha256> {
-    // HMAC takes keys of every length.
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes any key");
-    mac.update(text.as_bytes());
-    mac
+    keyed::<Hmac<Sha256>>(key).chain_update(text)
+}
+
+fn keyed<M: KeyInit>(key: &[u8]) -> M {
+    M::new_from_slice(key).expect("HMAC takes keys of every length")
 }

@@ -1,6 +1,12 @@
-//! Values, keys and rows as callers hold them.
+//! Values, keys and columns as callers hold them.
 
-use crate::plainbuffer::{CellRef, Malformed, RowRef, ValueRef, Writer, rows, single_row};
+use std::borrow::Cow;
+
+use crate::plainbuffer::{CellRef, Malformed, RowSink, ValueRef, Writer, single_row};
+use crate::wire::EncodeRow;
+
+/// The name of a table or column. Most are constants of the program, which need no copy.
+pub type Name = Cow<'static, str>;
 
 /// The value of an attribute column.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,27 +114,27 @@ from! {
 
 /// A primary key: its columns in the order of the table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PrimaryKey(pub Vec<(String, Key)>);
+pub struct PrimaryKey(pub Vec<(Name, Key)>);
 
 impl PrimaryKey {
     /// A key whose first column is `name`.
-    pub fn new(name: impl Into<String>, value: impl Into<Key>) -> Self {
+    pub fn new(name: impl Into<Name>, value: impl Into<Key>) -> Self {
         Self::default().and(name, value)
     }
 
     /// Adds the next column.
-    pub fn and(mut self, name: impl Into<String>, value: impl Into<Key>) -> Self {
+    pub fn and(mut self, name: impl Into<Name>, value: impl Into<Key>) -> Self {
         self.0.push((name.into(), value.into()));
         self
     }
 
     /// The key before every row: where a range over the whole table begins.
-    pub fn min<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn min<N: Into<Name>>(names: impl IntoIterator<Item = N>) -> Self {
         Self(names.into_iter().map(|name| (name.into(), Key::Min)).collect())
     }
 
     /// The key after every row.
-    pub fn max<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn max<N: Into<Name>>(names: impl IntoIterator<Item = N>) -> Self {
         Self(names.into_iter().map(|name| (name.into(), Key::Max)).collect())
     }
 
@@ -140,21 +146,9 @@ impl PrimaryKey {
     /// As PlainBuffer: a row with a key only.
     pub fn to_plainbuffer(&self) -> Vec<u8> {
         let mut writer = Writer::with_capacity(64);
-        self.write(&mut writer);
+        self.encode_row(&mut writer);
         writer.end_row();
         writer.finish()
-    }
-
-    pub(crate) fn write(&self, writer: &mut Writer) {
-        for (name, value) in &self.0 {
-            writer.key(name, value.borrow());
-        }
-    }
-
-    fn copy_of(cells: &[CellRef<'_>]) -> Result<Self, Malformed> {
-        let column = |cell: &CellRef<'_>| Some((cell.name.to_owned(), Key::copy_of(cell.value?)?));
-        let columns = cells.iter().map(column).collect::<Option<_>>();
-        columns.map(Self).ok_or(Malformed { at: 0, what: "a key column has no key value" })
     }
 
     /// Reads a key: the key of the one row in `buffer`.
@@ -163,7 +157,17 @@ impl PrimaryKey {
     /// When the buffer is malformed, or holds no row or more than one.
     pub fn from_plainbuffer(buffer: &[u8]) -> Result<Self, Malformed> {
         let row = single_row(buffer)?.ok_or(Malformed { at: 0, what: "no row" })?;
-        Self::copy_of(&row.primary_key)
+        let column = |cell: &CellRef<'_>| Some((cell.name.to_owned().into(), Key::copy_of(cell.value?)?));
+        let columns = row.primary_key.iter().map(column).collect::<Option<_>>();
+        columns.map(Self).ok_or(Malformed { at: 0, what: "a key column has no key value" })
+    }
+}
+
+impl EncodeRow for PrimaryKey {
+    fn encode_row(&self, out: &mut impl RowSink) {
+        for (name, value) in &self.0 {
+            out.key(name, value.borrow());
+        }
     }
 }
 
@@ -171,108 +175,32 @@ impl PrimaryKey {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// Column name.
-    pub name: String,
+    pub name: Name,
     /// Its value.
     pub value: Value,
     /// Epoch milliseconds. In a write, None lets the service choose; in an answer it is always there.
     pub timestamp: Option<i64>,
 }
 
-/// A row as it was read.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Row {
-    /// Its key.
-    pub primary_key: PrimaryKey,
-    /// Its columns by name, versions newest first.
-    pub columns: Vec<Column>,
-}
-
-impl Row {
-    /// The newest version of the column `name`.
-    pub fn get(&self, name: &str) -> Option<&Value> {
-        self.columns.iter().find(|column| column.name == name).map(|column| &column.value)
+impl Column {
+    /// A column whose timestamp the service chooses.
+    pub fn new(name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        Self { name: name.into(), value: value.into(), timestamp: None }
     }
 
-    /// The column `name` when it is a string.
-    pub fn get_str(&self, name: &str) -> Option<&str> {
-        match self.get(name)? {
-            Value::String(value) => Some(value),
-            _ => None,
-        }
+    /// The same with a timestamp of the caller's, epoch milliseconds.
+    pub fn at(self, timestamp: i64) -> Self {
+        Self { timestamp: Some(timestamp), ..self }
     }
 
-    /// The column `name` when it is an integer.
-    pub fn get_int(&self, name: &str) -> Option<i64> {
-        match self.get(name)? {
-            Value::Integer(value) => Some(*value),
-            _ => None,
-        }
+    /// Borrows it for writing.
+    pub fn borrow(&self) -> CellRef<'_> {
+        CellRef { timestamp: self.timestamp, ..CellRef::new(&self.name, self.value.borrow()) }
     }
 
-    /// The column `name` when it is a double.
-    pub fn get_double(&self, name: &str) -> Option<f64> {
-        match self.get(name)? {
-            Value::Double(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    /// The column `name` when it is a boolean.
-    pub fn get_bool(&self, name: &str) -> Option<bool> {
-        match self.get(name)? {
-            Value::Boolean(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    /// The column `name` when it is binary.
-    pub fn get_bytes(&self, name: &str) -> Option<&[u8]> {
-        match self.get(name)? {
-            Value::Binary(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The key column `name` when it is a string.
-    pub fn key_str(&self, name: &str) -> Option<&str> {
-        match self.primary_key.get(name)? {
-            Key::String(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The key column `name` when it is an integer.
-    pub fn key_int(&self, name: &str) -> Option<i64> {
-        match self.primary_key.get(name)? {
-            Key::Integer(value) => Some(*value),
-            _ => None,
-        }
-    }
-
-    fn copy_of(row: &RowRef<'_>) -> Result<Self, Malformed> {
-        let column = |cell: &CellRef<'_>| {
-            Some(Column { name: cell.name.to_owned(), value: Value::copy_of(cell.value?)?, timestamp: cell.timestamp })
-        };
-        let columns = row.columns.iter().map(column).collect::<Option<_>>();
-        Ok(Self {
-            primary_key: PrimaryKey::copy_of(&row.primary_key)?,
-            columns: columns.ok_or(Malformed { at: 0, what: "a column has no value" })?,
-        })
-    }
-
-    /// Reads the one row of `buffer`; None for zero bytes.
-    ///
-    /// # Errors
-    /// When the buffer is malformed or holds more than one row.
-    pub fn from_plainbuffer(buffer: &[u8]) -> Result<Option<Self>, Malformed> {
-        single_row(buffer)?.map(|row| Self::copy_of(&row)).transpose()
-    }
-
-    /// Reads all rows of `buffer`.
-    ///
-    /// # Errors
-    /// When the buffer is malformed.
-    pub fn all_from_plainbuffer(buffer: &[u8]) -> Result<Vec<Self>, Malformed> {
-        rows(buffer).map(|row| Self::copy_of(&row?)).collect()
+    /// Copies it out of a buffer; None for a cell without an attribute value.
+    pub fn copy_of(cell: CellRef<'_>) -> Option<Self> {
+        let value = Value::copy_of(cell.value?)?;
+        Some(Self { name: cell.name.to_owned().into(), value, timestamp: cell.timestamp })
     }
 }

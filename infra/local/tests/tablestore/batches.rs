@@ -2,6 +2,15 @@
 
 use super::*;
 
+/// Rows of table `t`.
+async fn get<const N: usize>(
+    client: &Client,
+    keys: [PrimaryKey; N],
+) -> Vec<Result<Option<tablestore::Row>, tablestore::RowError>> {
+    let batch = BatchGetRow::new([GetRows::new("t", keys)]);
+    client.batch_get_row(&batch).await.unwrap().remove(0)
+}
+
 #[tokio::test]
 async fn batches() {
     let dir = tempfile::tempdir().unwrap();
@@ -34,10 +43,10 @@ async fn batches() {
     assert_eq!(seen, expected);
 
     let keys = [id("new"), id("gone"), id("there"), id("new")];
-    let rows = client.batch_get_row("t", &keys).await.unwrap();
-    let rows: Vec<_> = rows.into_iter().map(|row| row.unwrap().map(|row| row.primary_key)).collect();
+    let rows = get(&client, keys).await;
+    let rows: Vec<_> = rows.into_iter().map(|row| row.unwrap().map(|row| row.primary_key())).collect();
     assert_eq!(rows, [Some(id("new")), None, Some(id("there")), Some(id("new"))]);
-    let wrong = client.batch_get_row("t", &[id("new"), in_u(1)]).await.unwrap();
+    let wrong = get(&client, [id("new"), in_u(1)]).await;
     assert!(wrong[0].is_ok() && wrong[1].as_ref().is_err_and(|error| error.code == "OTSInvalidPK"));
 
     // The same row twice: the later one wins, unless one of them looks at what is stored.
@@ -62,7 +71,7 @@ async fn an_atomic_batch_happens_or_does_not() {
     let meta = TableMeta::new("t", "p", KeyType::String).key("n", KeyType::Integer);
     client.create_table(&meta, &TableOptions::default()).await.unwrap();
     let put = |p: &str, n: i64| PutRow::new("t", PrimaryKey::new("p", p).and("n", n)).column("v", 1);
-    let batch = |changes: [PutRow; 2]| BatchWriteRow { changes: changes.map(RowChange::Put).to_vec(), atomic: true };
+    let batch = |changes: [PutRow; 2]| BatchWriteRow::new(changes.map(RowChange::Put).to_vec()).atomic();
     let count = async || {
         let range = GetRange::forward("t", PrimaryKey::min(["p", "n"]), PrimaryKey::max(["p", "n"]));
         client.get_range_all(range).await.unwrap().len()

@@ -22,8 +22,9 @@ use local_cloud::tablestore::{Tablestore, serve};
 use openapi::Credentials;
 use tablestore::request::{Change, Return};
 use tablestore::{
-    BatchWriteRow, Client, Column, Comparator, Condition, DeleteRow, Error, Filter, GetRange, GetRow, Key, KeyType,
-    PrimaryKey, PutRow, RetryPolicy, RowChange, TableMeta, TableOptions, TimeRange, UpdateRow, Value, sign,
+    BatchGetRow, BatchWriteRow, Client, Column, Comparator, Condition, DeleteRow, Error, Filter, GetRange, GetRow,
+    GetRows, Key, KeyType, PrimaryKey, PutRow, RetryPolicy, RowChange, TableMeta, TableOptions, TimeRange, UpdateRow,
+    Value, sign,
 };
 use tokio::net::TcpListener;
 

@@ -9,7 +9,7 @@ async fn reads_see_what_they_ask_for() {
     client.put_row(&put("a").column("x", 1).column("y", 2).column("z", 3)).await.unwrap();
     let get = || GetRow::new("t", id("a"));
     let names = |row: Option<tablestore::Row>| {
-        row.map(|row| row.columns.into_iter().map(|column| column.name).collect::<Vec<_>>().join(" "))
+        row.map(|row| row.columns().map(|column| column.name).collect::<Vec<_>>().join(" "))
     };
     for (request, expected) in [
         (get(), Some("x y z")),
@@ -56,7 +56,7 @@ async fn versions() {
     let get = |max_versions, time_range| GetRow { max_versions, time_range, ..GetRow::new("t", id("a")) };
     let values = async |request: GetRow| -> Vec<Value> {
         let row = client.get_row(&request).await.unwrap().unwrap();
-        row.columns.into_iter().map(|column| column.value).collect()
+        row.columns().map(|column| Value::copy_of(column.value.unwrap()).unwrap()).collect()
     };
     let integers = |values: &[i64]| values.iter().map(|value| Value::Integer(*value)).collect::<Vec<_>>();
     assert_eq!(values(get(Some(5), None)).await, integers(&[1, 2]));

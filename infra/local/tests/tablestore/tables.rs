@@ -13,7 +13,8 @@ async fn tables() {
         .key("at", KeyType::Integer)
         .key("raw", KeyType::Binary)
         .key("seq", KeyType::AutoIncrement);
-    let options = TableOptions { time_to_live_secs: 86_400, max_versions: 3, max_deviation_secs: 100 };
+    let options =
+        TableOptions { time_to_live_secs: 86_400, max_versions: 3, max_deviation_secs: 100, ..TableOptions::default() };
     client.create_table(&meta, &options).await.unwrap();
     let described = client.describe_table("history").await.unwrap();
     assert_eq!((described.meta, described.options), (meta.clone(), options));

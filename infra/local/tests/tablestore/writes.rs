@@ -18,14 +18,14 @@ async fn a_row_of_every_type_comes_back() {
         .column("bytes", vec![0u8, 1, 2])
         .return_primary_key();
     let written = client.put_row(&put).await.unwrap();
-    assert_eq!(written.row.unwrap().primary_key, key);
+    assert_eq!(written.row.unwrap().primary_key(), key);
     assert_eq!(written.write_units, 1);
 
     let row = client.get_row(&GetRow::new("t", key.clone())).await.unwrap().unwrap();
-    assert_eq!(row.primary_key, key);
-    let names: Vec<_> = row.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(row.primary_key(), key);
+    let names: Vec<_> = row.columns().map(|column| column.name).collect();
     assert_eq!(names, ["alpha", "bytes", "double", "yes", "zeta"]);
-    assert!(row.columns.iter().all(|column| column.timestamp.is_some()));
+    assert!(row.columns().all(|column| column.timestamp.is_some()));
     assert_eq!(row.get_str("zeta"), Some("später"));
     assert_eq!(row.get_int("alpha"), Some(i64::MIN));
     assert_eq!(row.get_double("double"), Some(-0.5));
@@ -36,7 +36,7 @@ async fn a_row_of_every_type_comes_back() {
     // A put replaces the whole row.
     client.put_row(&PutRow::new("t", key.clone()).column("only", 1)).await.unwrap();
     let row = client.get_row(&GetRow::new("t", key.clone())).await.unwrap().unwrap();
-    assert_eq!(row.columns.len(), 1);
+    assert_eq!(row.columns().count(), 1);
 
     client.delete_row(&DeleteRow::new("t", key.clone())).await.unwrap();
     assert_eq!(client.get_row(&GetRow::new("t", key)).await.unwrap(), None);
@@ -58,13 +58,13 @@ async fn updates() {
 
     // A row whose columns are all deleted still exists.
     client.update_row(&update("a").delete("y").delete("z")).await.unwrap();
-    assert_eq!(client.get_row(&get("a")).await.unwrap().unwrap().columns, []);
+    assert_eq!(client.get_row(&get("a")).await.unwrap().unwrap().columns().count(), 0);
 
     let add = |delta| update("n").increment("count", delta).return_incremented();
     for (delta, expected) in [(5, 5), (-7, -2), (1, -1)] {
         let row = client.update_row(&add(delta)).await.unwrap().row.unwrap();
         assert_eq!(row.get_int("count"), Some(expected));
-        assert_eq!(row.primary_key, id("n"));
+        assert_eq!(row.primary_key(), id("n"));
     }
     client.put_row(&put("n").column("count", i64::MAX).column("text", "x")).await.unwrap();
     assert!(code(client.update_row(&add(1)).await).starts_with("400 OTSParameterInvalid"));

@@ -161,7 +161,7 @@ impl Records for Client {
         let page = self.get_range(&range).await?;
         let mut records = Vec::new();
         for row in &page.rows {
-            let id = key_text(row, 0);
+            let id = row.key_str("migration_id").unwrap_or_default();
             let json = row.get_str("record").unwrap_or_default();
             match Record::from_json(json) {
                 Ok(record) => records.push(record),
@@ -243,8 +243,7 @@ impl Records for Client {
         .filter(filter);
         let mut due = Vec::new();
         for row in self.get_range_all(range).await? {
-            let Some((_, Key::String(id))) = row.primary_key.0.first() else { continue };
-            let Ok(id) = id.parse() else { continue };
+            let Some(Ok(id)) = row.key_str("migration_id").map(str::parse) else { continue };
             let passed = |column| row.get_int(column).is_some_and(|at| at <= now);
             due.push(Due { id, outbox: passed("resend_at") });
         }
@@ -283,14 +282,6 @@ fn read(id: &MigrationId, row: &Row) -> Result<Stored, RecordsError> {
         // One that cannot be read is as good as none; the person says it again.
         wish: row.get_str("wish").and_then(|json| serde_json::from_str(json).ok()),
     })
-}
-
-/// The text of a row's key column.
-fn key_text(row: &Row, index: usize) -> &str {
-    match row.primary_key.0.get(index) {
-        Some((_, Key::String(text))) => text,
-        _ => "",
-    }
 }
 
 fn json_column<T: serde::de::DeserializeOwned>(

@@ -1,18 +1,46 @@
-//! Writes of rows, and what they answer.
+//! Writes of single rows, and what they answer.
 
 use crate::filter::Condition;
-use crate::messages::{
-    BatchWriteRowRequest, OperationType, ReturnContent, ReturnType, RowInBatchWriteRow, TableInBatchWriteRow,
-    WriteRowRequest,
-};
-use crate::plainbuffer::{CellOp, CellRef, Writer};
-use crate::value::{Column, PrimaryKey, Row, Value};
+use crate::messages::ReturnType;
+use crate::plainbuffer::{CellOp, CellRef, RowSink, ValueRef};
+use crate::request::TransactionId;
+use crate::row::Row;
+use crate::value::{Column, Name, PrimaryKey, Value};
+use crate::wire::{Encode, EncodeRow, Sink, to_vec};
+
+/// The builders that every write has.
+macro_rules! write_builders {
+    () => {
+        /// Sets the condition.
+        pub fn condition(mut self, condition: Condition) -> Self {
+            self.condition = condition;
+            self
+        }
+
+        /// Marks it as repeatable: see the field.
+        pub fn idempotent(mut self) -> Self {
+            self.idempotent = true;
+            self
+        }
+
+        /// Writes inside a local transaction.
+        pub fn in_transaction(mut self, transaction: &TransactionId) -> Self {
+            self.transaction = Some(transaction.clone());
+            self
+        }
+
+        /// The body of the request: a [`crate::messages::WriteRowRequest`].
+        pub fn to_body(&self) -> Vec<u8> {
+            to_vec(self)
+        }
+    };
+}
 
 /// Replaces a whole row.
 #[derive(Clone, Debug)]
 pub struct PutRow {
     /// Table name.
-    pub table: String,
+    pub table: Name,
     /// Which row.
     pub primary_key: PrimaryKey,
     /// All its columns.
@@ -24,11 +52,13 @@ pub struct PutRow {
     /// The caller's promise that doing it twice, also with other writes between, does no harm. Then it
     /// is repeated when its fate is unknown.
     pub idempotent: bool,
+    /// Writes inside a local transaction.
+    pub transaction: Option<TransactionId>,
 }
 
 impl PutRow {
     /// A row without columns, put without a condition.
-    pub fn new(table: impl Into<String>, primary_key: PrimaryKey) -> Self {
+    pub fn new(table: impl Into<Name>, primary_key: PrimaryKey) -> Self {
         Self {
             table: table.into(),
             primary_key,
@@ -36,18 +66,19 @@ impl PutRow {
             condition: Condition::ignore(),
             return_primary_key: false,
             idempotent: false,
+            transaction: None,
         }
     }
 
     /// Adds a column.
-    pub fn column(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.columns.push(Column { name: name.into(), value: value.into(), timestamp: None });
+    pub fn column(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.columns.push(Column::new(name, value));
         self
     }
 
-    /// Sets the condition.
-    pub fn condition(mut self, condition: Condition) -> Self {
-        self.condition = condition;
+    /// Adds a column with a timestamp of the caller's, epoch milliseconds.
+    pub fn column_at(mut self, name: impl Into<Name>, value: impl Into<Value>, timestamp: i64) -> Self {
+        self.columns.push(Column::new(name, value).at(timestamp));
         self
     }
 
@@ -57,21 +88,24 @@ impl PutRow {
         self
     }
 
-    /// Sets [`PutRow::idempotent`].
-    pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
-        self
-    }
+    write_builders!();
+}
 
-    pub(crate) fn to_message(&self) -> WriteRowRequest {
-        let mut writer = Writer::with_capacity(256);
-        self.primary_key.write(&mut writer);
-        for column in &self.columns {
-            writer.cell(&put_cell(column));
-        }
-        writer.end_row();
-        let return_content = self.return_primary_key.then(return_primary_key);
-        write_request(&self.table, writer, &self.condition, return_content)
+impl EncodeRow for PutRow {
+    fn encode_row(&self, out: &mut impl RowSink) {
+        self.primary_key.encode_row(out);
+        self.columns.iter().for_each(|column| out.cell(&column.borrow()));
+    }
+}
+
+impl Encode for PutRow {
+    fn encode(&self, out: &mut impl Sink) {
+        let returns = if self.return_primary_key { Return::PrimaryKey } else { Return::Nothing };
+        out.bytes(1, self.table.as_bytes());
+        out.row(2, self);
+        out.message(3, &self.condition);
+        returns.encode(4, &[], out);
+        self.transaction.iter().for_each(|transaction| out.bytes(5, &transaction.0));
     }
 }
 
@@ -81,11 +115,25 @@ pub enum Change {
     /// Puts a version of a column.
     Put(Column),
     /// Deletes a column, all its versions.
-    Delete(String),
+    Delete(Name),
     /// Deletes one version of a column: its name and timestamp (epoch milliseconds).
-    DeleteVersion(String, i64),
+    DeleteVersion(Name, i64),
     /// Adds to an integer column; an absent one counts as zero.
-    Increment(String, i64),
+    Increment(Name, i64),
+}
+
+impl Change {
+    fn cell(&self) -> CellRef<'_> {
+        let deleted = |name, op, timestamp| CellRef { name, value: None, op: Some(op), timestamp };
+        match self {
+            Self::Put(column) => column.borrow(),
+            Self::Delete(name) => deleted(name, CellOp::DeleteAllVersions, None),
+            Self::DeleteVersion(name, at) => deleted(name, CellOp::DeleteOneVersion, Some(*at)),
+            Self::Increment(name, delta) => {
+                CellRef { op: Some(CellOp::Increment), ..CellRef::new(name, ValueRef::Integer(*delta)) }
+            }
+        }
+    }
 }
 
 /// What the answer to [`UpdateRow`] holds.
@@ -100,11 +148,39 @@ pub enum Return {
     Incremented,
 }
 
+impl Return {
+    /// As the field `field`; `changes` say which columns are incremented.
+    pub(super) fn encode(self, field: u8, changes: &[Change], out: &mut impl Sink) {
+        if self != Self::Nothing {
+            out.message(field, &Returned(self, changes));
+        }
+    }
+}
+
+struct Returned<'a>(Return, &'a [Change]);
+
+impl Encode for Returned<'_> {
+    fn encode(&self, out: &mut impl Sink) {
+        match self.0 {
+            Return::Nothing => {}
+            Return::PrimaryKey => out.int(1, ReturnType::RtPk as i32),
+            Return::Incremented => {
+                out.int(1, ReturnType::RtAfterModify as i32);
+                for change in self.1 {
+                    if let Change::Increment(name, _) = change {
+                        out.bytes(2, name.as_bytes());
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Changes columns of a row, and creates it when it does not exist.
 #[derive(Clone, Debug)]
 pub struct UpdateRow {
     /// Table name.
-    pub table: String,
+    pub table: Name,
     /// Which row.
     pub primary_key: PrimaryKey,
     /// At least one; each column once.
@@ -115,11 +191,13 @@ pub struct UpdateRow {
     pub returns: Return,
     /// As [`PutRow::idempotent`]; never true of an increment.
     pub idempotent: bool,
+    /// Writes inside a local transaction.
+    pub transaction: Option<TransactionId>,
 }
 
 impl UpdateRow {
     /// An update without changes or condition.
-    pub fn new(table: impl Into<String>, primary_key: PrimaryKey) -> Self {
+    pub fn new(table: impl Into<Name>, primary_key: PrimaryKey) -> Self {
         Self {
             table: table.into(),
             primary_key,
@@ -127,30 +205,43 @@ impl UpdateRow {
             condition: Condition::ignore(),
             returns: Return::Nothing,
             idempotent: false,
+            transaction: None,
         }
     }
 
     /// Puts a column.
-    pub fn put(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.changes.push(Change::Put(Column { name: name.into(), value: value.into(), timestamp: None }));
+    pub fn put(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.changes.push(Change::Put(Column::new(name, value)));
+        self
+    }
+
+    /// Puts a version of a column with a timestamp of the caller's, epoch milliseconds.
+    pub fn put_at(mut self, name: impl Into<Name>, value: impl Into<Value>, timestamp: i64) -> Self {
+        self.changes.push(Change::Put(Column::new(name, value).at(timestamp)));
         self
     }
 
     /// Deletes a column, all its versions.
-    pub fn delete(mut self, name: impl Into<String>) -> Self {
+    pub fn delete(mut self, name: impl Into<Name>) -> Self {
         self.changes.push(Change::Delete(name.into()));
         self
     }
 
+    /// Deletes the version of a column that has this timestamp, epoch milliseconds.
+    pub fn delete_version(mut self, name: impl Into<Name>, timestamp: i64) -> Self {
+        self.changes.push(Change::DeleteVersion(name.into(), timestamp));
+        self
+    }
+
     /// Adds `delta` to an integer column.
-    pub fn increment(mut self, name: impl Into<String>, delta: i64) -> Self {
+    pub fn increment(mut self, name: impl Into<Name>, delta: i64) -> Self {
         self.changes.push(Change::Increment(name.into(), delta));
         self
     }
 
-    /// Sets the condition.
-    pub fn condition(mut self, condition: Condition) -> Self {
-        self.condition = condition;
+    /// Asks for the key in the answer.
+    pub fn return_primary_key(mut self) -> Self {
+        self.returns = Return::PrimaryKey;
         self
     }
 
@@ -160,44 +251,23 @@ impl UpdateRow {
         self
     }
 
-    /// Sets [`UpdateRow::idempotent`].
-    pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
-        self
-    }
+    write_builders!();
+}
 
-    pub(crate) fn to_message(&self) -> WriteRowRequest {
-        let mut writer = Writer::with_capacity(256);
-        self.primary_key.write(&mut writer);
-        for change in &self.changes {
-            let deleted = |name, op, timestamp| CellRef { name, value: None, op: Some(op), timestamp };
-            writer.cell(&match change {
-                Change::Put(column) => put_cell(column),
-                Change::Delete(name) => deleted(name, CellOp::DeleteAllVersions, None),
-                Change::DeleteVersion(name, at) => deleted(name, CellOp::DeleteOneVersion, Some(*at)),
-                Change::Increment(name, delta) => CellRef {
-                    op: Some(CellOp::Increment),
-                    ..CellRef::new(name, crate::plainbuffer::ValueRef::Integer(*delta))
-                },
-            });
-        }
-        writer.end_row();
-        let return_content = match self.returns {
-            Return::Nothing => None,
-            Return::PrimaryKey => Some(return_primary_key()),
-            Return::Incremented => Some(ReturnContent {
-                return_type: Some(ReturnType::RtAfterModify as i32),
-                return_column_names: self.changes.iter().filter_map(incremented).collect(),
-            }),
-        };
-        write_request(&self.table, writer, &self.condition, return_content)
+impl EncodeRow for UpdateRow {
+    fn encode_row(&self, out: &mut impl RowSink) {
+        self.primary_key.encode_row(out);
+        self.changes.iter().for_each(|change| out.cell(&change.cell()));
     }
 }
 
-fn incremented(change: &Change) -> Option<String> {
-    match change {
-        Change::Increment(name, _) => Some(name.clone()),
-        _ => None,
+impl Encode for UpdateRow {
+    fn encode(&self, out: &mut impl Sink) {
+        out.bytes(1, self.table.as_bytes());
+        out.row(2, self);
+        out.message(3, &self.condition);
+        self.returns.encode(4, &self.changes, out);
+        self.transaction.iter().for_each(|transaction| out.bytes(5, &transaction.0));
     }
 }
 
@@ -205,62 +275,56 @@ fn incremented(change: &Change) -> Option<String> {
 #[derive(Clone, Debug)]
 pub struct DeleteRow {
     /// Table name.
-    pub table: String,
+    pub table: Name,
     /// Which row.
     pub primary_key: PrimaryKey,
     /// What must be true before.
     pub condition: Condition,
+    /// Whether the answer holds the key.
+    pub return_primary_key: bool,
     /// As [`PutRow::idempotent`].
     pub idempotent: bool,
+    /// Writes inside a local transaction.
+    pub transaction: Option<TransactionId>,
 }
 
 impl DeleteRow {
     /// A deletion without a condition.
-    pub fn new(table: impl Into<String>, primary_key: PrimaryKey) -> Self {
-        Self { table: table.into(), primary_key, condition: Condition::ignore(), idempotent: false }
+    pub fn new(table: impl Into<Name>, primary_key: PrimaryKey) -> Self {
+        Self {
+            table: table.into(),
+            primary_key,
+            condition: Condition::ignore(),
+            return_primary_key: false,
+            idempotent: false,
+            transaction: None,
+        }
     }
 
-    /// Sets the condition.
-    pub fn condition(mut self, condition: Condition) -> Self {
-        self.condition = condition;
+    /// Asks for the key in the answer.
+    pub fn return_primary_key(mut self) -> Self {
+        self.return_primary_key = true;
         self
     }
 
-    /// Sets [`DeleteRow::idempotent`].
-    pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
-        self
-    }
+    write_builders!();
+}
 
-    pub(crate) fn to_message(&self) -> WriteRowRequest {
-        let mut writer = Writer::with_capacity(128);
-        self.primary_key.write(&mut writer);
-        writer.delete_marker();
-        writer.end_row();
-        write_request(&self.table, writer, &self.condition, None)
+impl EncodeRow for DeleteRow {
+    fn encode_row(&self, out: &mut impl RowSink) {
+        self.primary_key.encode_row(out);
+        out.delete_marker();
     }
 }
 
-fn put_cell(column: &Column) -> CellRef<'_> {
-    CellRef { timestamp: column.timestamp, ..CellRef::new(&column.name, column.value.borrow()) }
-}
-
-fn return_primary_key() -> ReturnContent {
-    ReturnContent { return_type: Some(ReturnType::RtPk as i32), return_column_names: Vec::new() }
-}
-
-fn write_request(
-    table: &str,
-    row: Writer,
-    condition: &Condition,
-    return_content: Option<ReturnContent>,
-) -> WriteRowRequest {
-    WriteRowRequest {
-        table_name: table.to_owned(),
-        row: row.finish().into(),
-        condition: condition.to_message(),
-        return_content,
-        transaction_id: None,
+impl Encode for DeleteRow {
+    fn encode(&self, out: &mut impl Sink) {
+        let returns = if self.return_primary_key { Return::PrimaryKey } else { Return::Nothing };
+        out.bytes(1, self.table.as_bytes());
+        out.row(2, self);
+        out.message(3, &self.condition);
+        returns.encode(4, &[], out);
+        self.transaction.iter().for_each(|transaction| out.bytes(5, &transaction.0));
     }
 }
 
@@ -269,107 +333,8 @@ fn write_request(
 pub struct Written {
     /// What the request asked for.
     pub row: Option<Row>,
+    /// Read capacity units used: a condition reads.
+    pub read_units: i32,
     /// Write capacity units used.
     pub write_units: i32,
-}
-
-/// One write of [`BatchWriteRow`].
-#[derive(Clone, Debug)]
-pub enum RowChange {
-    /// Replaces a row.
-    Put(PutRow),
-    /// Changes a row.
-    Update(UpdateRow),
-    /// Deletes a row.
-    Delete(DeleteRow),
-}
-
-impl RowChange {
-    pub(crate) fn table(&self) -> &str {
-        match self {
-            Self::Put(put) => &put.table,
-            Self::Update(update) => &update.table,
-            Self::Delete(delete) => &delete.table,
-        }
-    }
-
-    fn idempotent(&self) -> bool {
-        match self {
-            Self::Put(put) => put.idempotent,
-            Self::Update(update) => update.idempotent,
-            Self::Delete(delete) => delete.idempotent,
-        }
-    }
-
-    fn to_message(&self) -> RowInBatchWriteRow {
-        let (kind, write) = match self {
-            Self::Put(put) => (OperationType::Put, put.to_message()),
-            Self::Update(update) => (OperationType::Update, update.to_message()),
-            Self::Delete(delete) => (OperationType::Delete, delete.to_message()),
-        };
-        RowInBatchWriteRow {
-            r#type: kind as i32,
-            row_change: write.row,
-            condition: write.condition,
-            return_content: write.return_content,
-        }
-    }
-}
-
-/// Up to 200 writes in one request, each on its own: some may fail while others happen.
-#[derive(Clone, Debug, Default)]
-pub struct BatchWriteRow {
-    /// The writes.
-    pub changes: Vec<RowChange>,
-    /// All happen or none; they must then share the first key column.
-    pub atomic: bool,
-}
-
-impl BatchWriteRow {
-    /// Independent writes.
-    pub fn new(changes: Vec<RowChange>) -> Self {
-        Self { changes, atomic: false }
-    }
-
-    /// True when it is of every write.
-    pub(crate) fn idempotent(&self) -> bool {
-        self.changes.iter().all(RowChange::idempotent)
-    }
-
-    /// The message, and for each table in it the places of its rows in `changes`: a table may stand in
-    /// the message only once.
-    pub(crate) fn to_message(&self) -> (BatchWriteRowRequest, Vec<Vec<usize>>) {
-        let mut tables: Vec<TableInBatchWriteRow> = Vec::new();
-        let mut places: Vec<Vec<usize>> = Vec::new();
-        for (place, change) in self.changes.iter().enumerate() {
-            let at = tables.iter().position(|table| table.table_name == change.table()).unwrap_or_else(|| {
-                tables.push(TableInBatchWriteRow { table_name: change.table().to_owned(), rows: Vec::new() });
-                places.push(Vec::new());
-                tables.len() - 1
-            });
-            tables[at].rows.push(change.to_message());
-            places[at].push(place);
-        }
-        let is_atomic = self.atomic.then_some(true);
-        (BatchWriteRowRequest { tables, transaction_id: None, is_atomic }, places)
-    }
-}
-
-/// Why one row of a batch failed while the batch as a whole was answered.
-#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
-#[error("row in table {table} refused: {code}: {message}")]
-pub struct RowError {
-    /// Table name.
-    pub table: String,
-    /// `OTS…`
-    pub code: String,
-    /// The service's words; not stable.
-    pub message: String,
-}
-
-impl RowError {
-    /// The row was not as the condition demands; it was not changed.
-    pub fn is_condition_check_fail(&self) -> bool {
-        self.code == "OTSConditionCheckFail"
-    }
 }
