@@ -1,6 +1,7 @@
 //! Measurements: each beside a peer or a floor in interleaved rounds of one run. Ratios are printed, never asserted.
 
 mod migrations;
+mod runtime;
 
 use rig::Error;
 
@@ -10,11 +11,14 @@ pub enum What {
     /// The overhead per migration: by the functions, and by a tight loop of the same calls.
     #[default]
     Migrations,
+    /// What an invocation costs: with fc_runtime, on bare hyper and with lambda_runtime.
+    Runtime,
 }
 
 /// Measures and prints.
 pub fn run(what: What) -> Result<(), Error> {
     match what {
         What::Migrations => migrations::run(),
+        What::Runtime => runtime::run(),
     }
 }

@@ -1,0 +1,69 @@
+//! Every body over its seeds and over a fixed, seeded set of mutations of them.
+
+use fastrand::Rng;
+use fuzz_bodies::BODIES;
+
+/// Mutations of each seed. All of them take about a second without optimisation.
+const ROUNDS: usize = 300;
+
+#[test]
+fn bodies_take_whatever_comes() {
+    for body in BODIES {
+        let seeds = (body.seeds)();
+        assert!(!seeds.is_empty(), "{} has no seeds", body.name);
+        (body.run)(&[]);
+        for seed in &seeds {
+            (body.run)(seed);
+        }
+        let mut rng = Rng::with_seed(7);
+        for seed in &seeds {
+            for _ in 0..ROUNDS {
+                let mut input = seed.clone();
+                for _ in 0..rng.usize(1..4) {
+                    mutate(&mut input, &seeds, &mut rng);
+                }
+                (body.run)(&input);
+            }
+        }
+        // Every end that a broken connection could leave.
+        for seed in &seeds {
+            (0..seed.len()).for_each(|end| (body.run)(&seed[..end]));
+        }
+    }
+}
+
+fn mutate(input: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut Rng) {
+    if input.is_empty() {
+        return;
+    }
+    let at = rng.usize(..input.len());
+    match rng.u8(..6) {
+        // A bit.
+        0 => input[at] ^= 1 << rng.u8(..8),
+        // A byte.
+        1 => input[at] = rng.u8(..),
+        // The end.
+        2 => input.truncate(at),
+        // A length that lies: large and small numbers in 1, 2, 4 and 8 bytes, in either order.
+        3 => {
+            let lie = [0_u64, 1, 0x7f, 0x80, 0xff, 0xffff, 0x7fff_ffff, 0xffff_ffff, u64::MAX >> 1, u64::MAX];
+            let lie = lie[rng.usize(..lie.len())];
+            let width = 1 << rng.u8(..4);
+            let bytes = if rng.bool() { lie.to_le_bytes() } else { (lie << (64 - 8 * width)).to_be_bytes() };
+            let end = input.len().min(at + width);
+            input[at..end].copy_from_slice(&bytes[..end - at]);
+        }
+        // A piece of another seed in the place of the rest.
+        4 => {
+            let other = &seeds[rng.usize(..seeds.len())];
+            input.truncate(at);
+            input.extend_from_slice(&other[rng.usize(..other.len())..]);
+        }
+        // A piece twice.
+        _ => {
+            let end = rng.usize(at..input.len());
+            let piece = input[at..end].to_vec();
+            input.splice(at..at, piece);
+        }
+    }
+}
