@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use prost::Message;
+use regex::{Regex, RegexBuilder};
 use tablestore::messages::{
-    ColumnPaginationFilter, ComparatorType, CompositeColumnValueFilter, Filter, FilterType, LogicalOperator,
-    SingleColumnValueFilter,
+    CastType, ColumnPaginationFilter, ComparatorType, CompositeColumnValueFilter, Filter, FilterType, LogicalOperator,
+    SingleColumnValueFilter, ValueTransferRule,
 };
 use tablestore::plainbuffer::{CellRef, ValueRef, read_bare_value};
 
@@ -13,19 +14,35 @@ use crate::seams::ServiceError;
 
 /// Filters in one condition, combinations counted too (the Java SDK's tests against the service).
 const MAX_FILTERS: usize = 32;
+/// Longest regular expression, bytes (documentation of the SDKs).
+const MAX_REGEX: usize = 256;
+/// What a compiled one may take, bytes: nested repetitions multiply.
+const MAX_REGEX_PROGRAM: usize = 1 << 18;
 
 /// A condition over the columns of a row.
 #[derive(Debug)]
 pub(super) enum Predicate {
-    Column {
-        filter: SingleColumnValueFilter,
-        comparator: ComparatorType,
-    },
+    Column(Box<ColumnTest>),
     Not(Box<Predicate>),
     And(Vec<Predicate>),
     Or(Vec<Predicate>),
     /// Where a pagination filter stood.
     Always,
+}
+
+/// A test of one column.
+#[derive(Debug)]
+pub(super) struct ColumnTest {
+    filter: SingleColumnValueFilter,
+    comparator: ComparatorType,
+    part: Option<Part>,
+}
+
+/// The part of a string column that is compared, and as what.
+#[derive(Debug)]
+struct Part {
+    regex: Regex,
+    cast: CastType,
 }
 
 /// A filter of a read: which rows pass, and which of their columns.
@@ -127,12 +144,38 @@ fn column(bytes: Bytes) -> Result<Predicate, ServiceError> {
     let Ok(comparator) = ComparatorType::try_from(filter.comparator) else {
         return Err(invalid(format!("Invalid relation operator: {}.", filter.comparator)));
     };
-    if filter.value_trans_rule.is_some() {
-        return Err(invalid("Value transfer rules are not supported by the local cloud."));
-    }
     match read_bare_value(&filter.column_value) {
-        Ok(ValueRef::InfMin | ValueRef::InfMax | ValueRef::AutoIncrement) | Err(_) => Err(invalid(failed)),
-        Ok(_) => Ok(Predicate::Column { filter, comparator }),
+        Ok(ValueRef::InfMin | ValueRef::InfMax | ValueRef::AutoIncrement) | Err(_) => return Err(invalid(failed)),
+        Ok(_) => {}
+    }
+    let part = filter.value_trans_rule.as_ref().map(part).transpose()?;
+    Ok(Predicate::Column(Box::new(ColumnTest { filter, comparator, part })))
+}
+
+fn part(rule: &ValueTransferRule) -> Result<Part, ServiceError> {
+    if rule.regex.len() > MAX_REGEX || !rule.regex.is_ascii() {
+        return Err(invalid(format!("The regex must be ASCII of at most {MAX_REGEX} bytes.")));
+    }
+    let cast = match rule.cast_type {
+        None => CastType::String,
+        Some(cast) => CastType::try_from(cast).map_err(|_| invalid(format!("Invalid cast type: {cast}.")))?,
+    };
+    let regex = RegexBuilder::new(&rule.regex).size_limit(MAX_REGEX_PROGRAM).build();
+    let regex = regex.map_err(|_| invalid(format!("Invalid regex: {}.", rule.regex)))?;
+    Ok(Part { regex, cast })
+}
+
+impl Part {
+    /// The first group of the first match, or all of the match; None for what does not match or cannot be cast.
+    fn of<'v>(&self, value: ValueRef<'v>) -> Option<ValueRef<'v>> {
+        let ValueRef::String(text) = value else { return None };
+        let captures = self.regex.captures(text)?;
+        let text = captures.get(1).or_else(|| captures.get(0))?.as_str();
+        match self.cast {
+            CastType::Integer => text.parse().ok().map(ValueRef::Integer),
+            CastType::Double => text.parse().ok().filter(|value: &f64| value.is_finite()).map(ValueRef::Double),
+            CastType::String => Some(ValueRef::String(text)),
+        }
     }
 }
 
@@ -140,7 +183,7 @@ impl Predicate {
     /// Whether a row with these cells passes: sorted by name, versions newest first.
     pub(super) fn passes(&self, cells: &[CellRef<'_>]) -> bool {
         match self {
-            Self::Column { filter, comparator } => column_passes(filter, *comparator, cells),
+            Self::Column(test) => test.passes(cells),
             Self::Not(part) => !part.passes(cells),
             Self::And(parts) => parts.iter().all(|part| part.passes(cells)),
             Self::Or(parts) => parts.iter().any(|part| part.passes(cells)),
@@ -149,18 +192,24 @@ impl Predicate {
     }
 }
 
-fn column_passes(filter: &SingleColumnValueFilter, comparator: ComparatorType, cells: &[CellRef<'_>]) -> bool {
-    let mut versions = cells.iter().filter(|cell| cell.name == filter.column_name).filter_map(|cell| cell.value);
-    match comparator {
-        ComparatorType::CtExist => return versions.next().is_some(),
-        ComparatorType::CtNotExist => return versions.next().is_none(),
-        _ => {}
+impl ColumnTest {
+    fn passes(&self, cells: &[CellRef<'_>]) -> bool {
+        let filter = &self.filter;
+        let mut versions = cells.iter().filter(|cell| cell.name == filter.column_name).filter_map(|cell| cell.value);
+        match self.comparator {
+            ComparatorType::CtExist => return versions.next().is_some(),
+            ComparatorType::CtNotExist => return versions.next().is_none(),
+            _ => {}
+        }
+        // It was readable when the filter came in.
+        let Ok(wanted) = read_bare_value(&filter.column_value) else { return false };
+        let Some(newest) = versions.next() else { return !filter.filter_if_missing };
+        let matches = |value| match &self.part {
+            None => compare(value, self.comparator, wanted),
+            Some(part) => part.of(value).is_some_and(|value| compare(value, self.comparator, wanted)),
+        };
+        matches(newest) || !filter.latest_version_only && versions.any(matches)
     }
-    // It was readable when the filter came in.
-    let Ok(wanted) = read_bare_value(&filter.column_value) else { return false };
-    let Some(newest) = versions.next() else { return !filter.filter_if_missing };
-    let matches = |value| compare(value, comparator, wanted);
-    matches(newest) || !filter.latest_version_only && versions.any(matches)
 }
 
 /// A value of another type matches nothing, not even NOT_EQUAL (the Java SDK's tests show it for EQUAL;

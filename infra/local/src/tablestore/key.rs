@@ -11,7 +11,7 @@ use super::schema::{KeyColumn, Table};
 use crate::seams::ServiceError;
 
 /// Longest string or binary of a key column, bytes.
-const MAX_KEY_VALUE: usize = 1024;
+pub(super) const MAX_KEY_VALUE: usize = 1024;
 
 /// What a key is for, which decides on the values that stand for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,19 @@ pub(super) enum Use {
 
 /// Checks the number, names, types and sizes of the key's columns, in this order.
 pub(super) fn check(table: &Table, key: &[CellRef<'_>], purpose: Use) -> Result<(), ServiceError> {
+    check_columns(&table.primary_key, key, purpose)
+}
+
+/// Checks the key of a transaction: the value of the first key column.
+pub(super) fn check_partition(table: &Table, key: &[CellRef<'_>]) -> Result<(), ServiceError> {
+    if key.len() != 1 {
+        return Err(invalid("StartLocalTransaction support only one primary key."));
+    }
+    check_columns(&table.primary_key[..1], key, Use::Row)
+}
+
+fn check_columns(schema: &[KeyColumn], key: &[CellRef<'_>], purpose: Use) -> Result<(), ServiceError> {
     let wrong = |message: String| ServiceError::new(400, "OTSInvalidPK", message);
-    let schema = &table.primary_key;
     if key.len() != schema.len() {
         return Err(wrong(format!("Validate PK size fail. Input: {}, Meta: {}.", key.len(), schema.len())));
     }
@@ -95,15 +106,11 @@ const MIN: u8 = 0x00;
 const VALUE: u8 = 0x01;
 const MAX: u8 = 0xFF;
 
-/// Where the rows of a table begin in the store; also the prefix of all their keys.
-pub(super) fn table_prefix(table: &Table) -> [u8; 8] {
-    table.id.to_be_bytes()
-}
-
-/// The place of a checked key in the store. No encoded key is a prefix of another one of its table.
-pub(super) fn encode(table: &Table, key: &[CellRef<'_>]) -> Vec<u8> {
+/// The place of a checked key in the store, of the table or index with this id. No encoded column is a prefix of
+/// another one's, so the keys of one partition are those that begin with its encoded first column.
+pub(super) fn encode(table: u64, key: &[CellRef<'_>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(64);
-    out.extend(table_prefix(table));
+    out.extend(table.to_be_bytes());
     for cell in key {
         match cell.value {
             Some(ValueRef::Integer(value)) => {
@@ -149,13 +156,9 @@ impl KeyColumn {
 mod tests {
     use super::*;
 
-    fn table() -> Table {
-        Table { id: 7, ..Table::default() }
-    }
-
     fn encoded(values: &[ValueRef<'_>]) -> Vec<u8> {
         let cells: Vec<_> = values.iter().map(|value| CellRef::new("k", *value)).collect();
-        encode(&table(), &cells)
+        encode(7, &cells)
     }
 
     #[test]

@@ -11,12 +11,17 @@
 mod alone;
 mod answer;
 mod auth;
+mod columns;
 mod filter;
+mod index;
 mod key;
 mod read;
 mod request;
 mod rows;
 mod schema;
+mod selection;
+mod tables;
+mod transactions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -36,6 +41,7 @@ pub use alone::{check_method, run_alone, serve, unanswered};
 pub use auth::Caller;
 pub use request::{Request, parse};
 use schema::Table;
+use transactions::Transactions;
 
 /// Longest request body (Tablestore limits: 5 MB).
 const MAX_BODY: usize = 5 * 1024 * 1024;
@@ -56,7 +62,8 @@ pub struct Tablestore {
     row_space: Space,
     /// By name. Row operations hold it for reading until they are done, so a table cannot go away
     /// under them.
-    tables: RwLock<BTreeMap<String, Arc<Table>>>,
+    tables: RwLock<TableMap>,
+    transactions: Mutex<Transactions>,
     locks: Vec<Mutex<()>>,
     /// Epoch milliseconds of the newest version that was given out: versions never go back, also when
     /// the machine's clock does.
@@ -65,7 +72,9 @@ pub struct Tablestore {
     last_increment: AtomicI64,
 }
 
-type Tables<'a> = RwLockReadGuard<'a, BTreeMap<String, Arc<Table>>>;
+/// Tables and indexes by name.
+type TableMap = BTreeMap<String, Arc<Table>>;
+type Tables<'a> = RwLockReadGuard<'a, TableMap>;
 
 impl Tablestore {
     /// Opens the instance `instance_name` over `store`; requests are verified with the keys of `keyring`.
@@ -83,9 +92,11 @@ impl Tablestore {
     pub fn open_at(store: Store, keyring: Keyring, instance_name: &str, clock: Clock) -> Result<Self, ServiceError> {
         let table_space = store.space("ots-tables")?;
         let row_space = store.space("ots-rows")?;
-        let tables = table_space.scan::<Table>("")?;
+        let mut tables = TableMap::new();
+        table_space.scan::<Table>("")?.into_iter().for_each(|table| tables::show(&mut tables, table));
         Ok(Self {
-            tables: RwLock::new(tables.into_iter().map(|table| (table.name.clone(), Arc::new(table))).collect()),
+            tables: RwLock::new(tables),
+            transactions: Mutex::default(),
             store,
             keyring,
             clock,
@@ -145,6 +156,15 @@ impl Tablestore {
             Request::DescribeTable(request) => self.describe_table(&request)?.encode_to_vec(),
             Request::UpdateTable(request) => self.update_table(&request)?.encode_to_vec(),
             Request::ListTable => self.list_table().encode_to_vec(),
+            Request::AddDefinedColumn(request) => self.add_defined_column(&request)?.encode_to_vec(),
+            Request::DeleteDefinedColumn(request) => self.delete_defined_column(&request)?.encode_to_vec(),
+            Request::CreateIndex(request) => self.create_index(&request)?.encode_to_vec(),
+            Request::DropIndex(request) => self.drop_index(&request)?.encode_to_vec(),
+            // There is never one.
+            Request::ListSearchIndex => Vec::new(),
+            Request::StartLocalTransaction(request) => self.start_transaction(&request)?.encode_to_vec(),
+            Request::CommitTransaction(request) => self.commit_transaction(&request)?.encode_to_vec(),
+            Request::AbortTransaction(request) => self.abort_transaction(&request)?.encode_to_vec(),
             Request::WriteRow(kind, request) => self.write_row(kind, &request)?.encode_to_vec(),
             Request::BatchWriteRow(request) => self.batch_write_row(&request)?.encode_to_vec(),
             Request::GetRow(request) => self.get_row(&request)?.encode_to_vec(),

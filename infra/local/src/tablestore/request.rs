@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use prost::Message;
 use tablestore::messages::{
-    BatchGetRowRequest, BatchWriteRowRequest, Condition, CreateTableRequest, GetRangeRequest, GetRowRequest,
-    OperationType, TableNameRequest, UpdateTableRequest, WriteRowRequest,
+    AddDefinedColumnRequest, BatchGetRowRequest, BatchWriteRowRequest, Condition, CreateIndexRequest,
+    CreateTableRequest, DeleteDefinedColumnRequest, DropIndexRequest, EndTransactionRequest, GetRangeRequest,
+    GetRowRequest, OperationType, StartLocalTransactionRequest, TableNameRequest, UpdateTableRequest, WriteRowRequest,
 };
 use tablestore::plainbuffer::{RowRef, single_row};
 
 use super::filter::{parse_condition, parse_read_filter};
 use super::invalid;
+use super::schema::MAX_KEY_COLUMNS;
 use crate::seams::ServiceError;
 
 /// A request whose message could be read. Rows, keys and filters in it are still bytes: they are read against
@@ -22,6 +24,14 @@ pub enum Request {
     DescribeTable(TableNameRequest),
     UpdateTable(UpdateTableRequest),
     ListTable,
+    AddDefinedColumn(AddDefinedColumnRequest),
+    DeleteDefinedColumn(DeleteDefinedColumnRequest),
+    CreateIndex(CreateIndexRequest),
+    DropIndex(DropIndexRequest),
+    ListSearchIndex,
+    StartLocalTransaction(StartLocalTransactionRequest),
+    CommitTransaction(EndTransactionRequest),
+    AbortTransaction(EndTransactionRequest),
     /// PutRow, UpdateRow and DeleteRow.
     WriteRow(OperationType, WriteRowRequest),
     BatchWriteRow(BatchWriteRowRequest),
@@ -42,6 +52,14 @@ pub fn parse(operation: &str, body: Bytes) -> Result<Request, ServiceError> {
         "DescribeTable" => Request::DescribeTable(decode(body)?),
         "UpdateTable" => Request::UpdateTable(decode(body)?),
         "ListTable" => Request::ListTable,
+        "AddDefinedColumn" => Request::AddDefinedColumn(decode(body)?),
+        "DeleteDefinedColumn" => Request::DeleteDefinedColumn(decode(body)?),
+        "CreateIndex" => Request::CreateIndex(decode(body)?),
+        "DropIndex" => Request::DropIndex(decode(body)?),
+        "ListSearchIndex" => Request::ListSearchIndex,
+        "StartLocalTransaction" => Request::StartLocalTransaction(decode(body)?),
+        "CommitTransaction" => Request::CommitTransaction(decode(body)?),
+        "AbortTransaction" => Request::AbortTransaction(decode(body)?),
         "PutRow" => Request::WriteRow(Put, decode(body)?),
         "UpdateRow" => Request::WriteRow(Update, decode(body)?),
         "DeleteRow" => Request::WriteRow(Delete, decode(body)?),
@@ -58,9 +76,20 @@ fn decode<M: Message + Default>(body: Bytes) -> Result<M, ServiceError> {
 }
 
 /// The one row of a PlainBuffer in a request.
+///
+/// The official Node SDK takes INF_MIN and INF_MAX for one byte longer than they are, and sends as many zeros
+/// after the row. The service takes its requests, so zeros for the columns of a key are let through.
 pub(super) fn read_row(buffer: &[u8]) -> Result<RowRef<'_>, ServiceError> {
-    single_row(buffer)
-        .map_err(|malformed| invalid(format!("Cell data broken, {}.", malformed.what)))?
+    let mut row = single_row(buffer);
+    for surplus in 1..=MAX_KEY_COLUMNS {
+        match buffer.split_at_checked(buffer.len().saturating_sub(surplus)) {
+            Some((shorter, zeros)) if row.is_err() && zeros.iter().all(|byte| *byte == 0) => {
+                row = single_row(shorter).or(row);
+            }
+            _ => break,
+        }
+    }
+    row.map_err(|malformed| invalid(format!("Cell data broken, {}.", malformed.what)))?
         .ok_or_else(|| invalid("Cell data broken, PK is empty."))
 }
 
@@ -76,6 +105,7 @@ impl Request {
             column.map(parse_condition).transpose().map(drop)
         };
         match self {
+            Self::StartLocalTransaction(request) => read_row(&request.key).map(drop),
             Self::WriteRow(_, request) => write(&request.row, &request.condition),
             Self::BatchWriteRow(request) => {
                 let mut rows = request.tables.iter().flat_map(|table| &table.rows);

@@ -1,6 +1,6 @@
 //! Write operations: locks, conditions, one durable commit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use tablestore::messages::{
@@ -9,8 +9,11 @@ use tablestore::messages::{
 };
 use tablestore::plainbuffer::ValueRef;
 
-use super::schema::{Missing, Table};
-use super::write::{Applied, Change, data_size};
+use super::columns::data_size;
+use super::schema::Table;
+use super::tables::Want;
+use super::transactions::{Transaction, out_of_range};
+use super::write::{Applied, Change, Words};
 use super::{Tables, Tablestore, answer, invalid, key};
 use crate::seams::ServiceError;
 
@@ -26,7 +29,24 @@ struct Placed<'a> {
     change: Change<'a>,
 }
 
+impl Placed<'_> {
+    /// What the keys of its partition begin with.
+    fn partition(&self) -> Vec<u8> {
+        key::encode(self.table.id, &self.change.row.primary_key[..1])
+    }
+}
+
 type Outcome = Result<Applied, ServiceError>;
+
+/// What a request makes of one row.
+struct Written<'a> {
+    table: &'a Table,
+    /// As it is stored.
+    before: Option<Vec<u8>>,
+    after: Option<Vec<u8>>,
+}
+
+type AllWritten<'a> = BTreeMap<&'a [u8], Written<'a>>;
 
 impl Tablestore {
     /// PutRow, UpdateRow and DeleteRow.
@@ -35,11 +55,13 @@ impl Tablestore {
         kind: OperationType,
         request: &WriteRowRequest,
     ) -> Result<WriteRowResponse, ServiceError> {
-        check_no_transaction(request.transaction_id.as_deref())?;
         let tables = self.tables();
-        let table = Self::find_table(&tables, &request.table_name, Missing::Write)?;
-        let change = Change::parse(&table, kind, &request.row, &request.condition, request.return_content.as_ref())?;
-        let outcome = self.commit(&[Ok(self.place(table, change))], false)?.pop();
+        let table = Self::find_table(&tables, &request.table_name, Want::Write)?;
+        let words = if kind == OperationType::Put { Words::Long } else { Words::Short };
+        let change =
+            Change::parse(&table, kind, &request.row, &request.condition, request.return_content.as_ref(), words)?;
+        let writes = [Ok(self.place(table, change))];
+        let outcome = self.write(&writes, false, request.transaction_id.as_deref())?.pop();
         // One write has one outcome.
         let applied = outcome.unwrap_or_else(|| Err(ServiceError::internal("a write without an outcome")))?;
         Ok(WriteRowResponse { consumed: ConsumedCapacity::new(applied.units.0, applied.units.1), row: applied.answer })
@@ -47,7 +69,6 @@ impl Tablestore {
 
     /// BatchWriteRow: each row on its own, or all or none.
     pub(super) fn batch_write_row(&self, request: &BatchWriteRowRequest) -> Result<BatchResponse, ServiceError> {
-        check_no_transaction(request.transaction_id.as_deref())?;
         check_shape(request)?;
         let tables = self.tables();
         let rows = request.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (&table.table_name, row)));
@@ -61,10 +82,9 @@ impl Tablestore {
         }
         let atomic = request.is_atomic == Some(true);
         let mut outcomes = if atomic && out_of_scope(&writes) {
-            let error = ServiceError::new(400, "OTSDataOutOfRange", "Data out of scope of atomic.");
-            writes.iter().map(|_| Err(error.clone())).collect()
+            writes.iter().map(|_| Err(out_of_range("Data out of scope of atomic."))).collect()
         } else {
-            self.commit(&writes, atomic)?
+            self.write(&writes, atomic, request.transaction_id.as_deref())?
         }
         .into_iter();
         let tables = request.tables.iter().map(|table| TableInBatchResponse {
@@ -80,11 +100,12 @@ impl Tablestore {
         table: &str,
         row: &'a RowInBatchWriteRow,
     ) -> Result<Placed<'a>, ServiceError> {
-        let table = Self::find_table(tables, table, Missing::Write)?;
+        let table = Self::find_table(tables, table, Want::Write)?;
         let Ok(kind) = OperationType::try_from(row.r#type) else {
             return Err(invalid("The type of row in batch write operation is invalid."));
         };
-        let change = Change::parse(&table, kind, &row.row_change, &row.condition, row.return_content.as_ref())?;
+        let change =
+            Change::parse(&table, kind, &row.row_change, &row.condition, row.return_content.as_ref(), Words::Short)?;
         Ok(self.place(table, change))
     }
 
@@ -93,17 +114,72 @@ impl Tablestore {
         if let Some(column) = key::auto_increment(&change.row.primary_key) {
             change.row.primary_key[column].value = Some(ValueRef::Integer(self.next_increment()));
         }
-        let key = key::encode(&table, &change.row.primary_key);
+        let key = key::encode(table.id, &change.row.primary_key);
         Placed { table, key, change }
     }
 
-    /// Does the writes in order, under the locks of their rows, and commits them together. A write that
-    /// was refused before keeps its error. With `atomic`, one error is everyone's.
-    fn commit(&self, writes: &[Result<Placed<'_>, ServiceError>], atomic: bool) -> Result<Vec<Outcome>, ServiceError> {
+    /// Does the writes in order: in the transaction if one is named, otherwise durably. A write that was refused
+    /// before keeps its error. With `atomic`, one error is everyone's.
+    fn write(
+        &self,
+        writes: &[Result<Placed<'_>, ServiceError>],
+        atomic: bool,
+        transaction: Option<&str>,
+    ) -> Result<Vec<Outcome>, ServiceError> {
+        let mut borrowed = self.borrow_transaction(transaction)?;
         let _locks = self.lock_rows(writes.iter().flatten().map(|write| write.key.as_slice()));
+        match &mut borrowed {
+            Some(borrowed) => self.write_in(borrowed.get(), writes, atomic),
+            None => self.write_now(writes, atomic),
+        }
+    }
+
+    fn write_now(
+        &self,
+        writes: &[Result<Placed<'_>, ServiceError>],
+        atomic: bool,
+    ) -> Result<Vec<Outcome>, ServiceError> {
+        let now = (self.clock)();
+        let may = |write: &Placed<'_>| self.transactions().check_free(now, || write.partition());
+        let (outcomes, written) = self.apply(writes, atomic, may, |key| self.row_space.get_bytes(key))?;
+        if !written.is_empty() {
+            let mut batch = self.store.batch();
+            for (key, row) in written {
+                self.put_row(&mut batch, row.table, key, row.before.as_deref(), row.after.as_deref())?;
+            }
+            self.store.commit(batch)?;
+        }
+        Ok(outcomes)
+    }
+
+    fn write_in(
+        &self,
+        transaction: &mut Transaction,
+        writes: &[Result<Placed<'_>, ServiceError>],
+        atomic: bool,
+    ) -> Result<Vec<Outcome>, ServiceError> {
+        transaction.grow(writes.iter().flatten().map(|write| data_size(&write.change.row)).sum())?;
+        let may = |write: &Placed<'_>| transaction.check_range(&[&write.key]);
+        let read = |key: &[u8]| match transaction.overlay.get(key) {
+            Some(row) => Ok(row.clone()),
+            None => self.row_space.get_bytes(key),
+        };
+        let (outcomes, written) = self.apply(writes, atomic, may, read)?;
+        transaction.overlay.extend(written.into_iter().map(|(key, row)| (key.to_vec(), row.after)));
+        Ok(outcomes)
+    }
+
+    /// What becomes of each write, and of the rows together.
+    fn apply<'a>(
+        &self,
+        writes: &'a [Result<Placed<'_>, ServiceError>],
+        atomic: bool,
+        may: impl Fn(&Placed<'_>) -> Result<(), ServiceError>,
+        read: impl Fn(&[u8]) -> Result<Option<Vec<u8>>, ServiceError>,
+    ) -> Result<(Vec<Outcome>, AllWritten<'a>), ServiceError> {
         let now = self.version_now();
         let mut outcomes = Vec::with_capacity(writes.len());
-        let mut written: HashMap<&[u8], Option<Vec<u8>>> = HashMap::new();
+        let mut written = AllWritten::new();
         for write in writes {
             let write = match write {
                 Ok(write) => write,
@@ -112,33 +188,27 @@ impl Tablestore {
                     continue;
                 }
             };
-            let stored;
-            let before = match written.get(write.key.as_slice()) {
-                Some(row) => row.as_deref(),
-                None => {
-                    stored = self.row_space.get_bytes(&write.key)?;
-                    stored.as_deref()
-                }
-            };
-            outcomes.push(write.change.apply(&write.table, before, now).map(|(row, applied)| {
-                written.insert(&write.key, row);
+            if let Err(error) = may(write) {
+                outcomes.push(Err(error));
+                continue;
+            }
+            if let Some(row) = written.get_mut(write.key.as_slice()) {
+                outcomes.push(write.change.apply(&write.table, row.after.as_deref(), now).map(|(after, applied)| {
+                    row.after = after;
+                    applied
+                }));
+                continue;
+            }
+            let before = read(&write.key)?;
+            outcomes.push(write.change.apply(&write.table, before.as_deref(), now).map(|(after, applied)| {
+                written.insert(&write.key, Written { table: &write.table, before, after });
                 applied
             }));
         }
         if atomic && let Some(error) = outcomes.iter().find_map(|outcome| outcome.as_ref().err()).cloned() {
-            return Ok(outcomes.iter().map(|_| Err(error.clone())).collect());
+            return Ok((outcomes.iter().map(|_| Err(error.clone())).collect(), AllWritten::new()));
         }
-        if !written.is_empty() {
-            let mut batch = self.store.batch();
-            for (key, row) in written {
-                match row {
-                    Some(row) => batch.put_bytes(&self.row_space, key, &row),
-                    None => batch.delete(&self.row_space, key),
-                }
-            }
-            self.store.commit(batch)?;
-        }
-        Ok(outcomes)
+        Ok((outcomes, written))
     }
 }
 
@@ -173,11 +243,13 @@ fn check_shape(request: &BatchWriteRowRequest) -> Result<(), ServiceError> {
     Ok(())
 }
 
-/// A row may stand in a batch twice only when none of its writes looks at what is stored.
+/// A row may stand in a batch twice only when none of its writes looks at what is stored, and no index must follow
+/// (documentation, "Secondary index").
 fn check_repeated(writes: &[Result<Placed<'_>, ServiceError>]) -> Result<(), ServiceError> {
     let mut seen: HashMap<&[u8], bool> = HashMap::new();
     for write in writes.iter().flatten() {
-        let looks = write.change.is_conditional() || write.change.increments();
+        let indexed = !write.table.indexes.is_empty();
+        let looks = indexed || write.change.is_conditional() || write.change.increments();
         let Some(other_looks) = seen.insert(&write.key, looks) else { continue };
         if !looks && !other_looks {
             continue;
@@ -193,18 +265,7 @@ fn check_repeated(writes: &[Result<Placed<'_>, ServiceError>]) -> Result<(), Ser
 
 /// Whether the rows of an atomic batch are spread over tables or over values of the first key column.
 fn out_of_scope(writes: &[Result<Placed<'_>, ServiceError>]) -> bool {
-    let mut partitions = writes.iter().flatten().map(|write| {
-        let first = &write.change.row.primary_key[..1];
-        key::encode(&write.table, first)
-    });
+    let mut partitions = writes.iter().flatten().map(Placed::partition);
     let first = partitions.next();
     partitions.any(|partition| Some(partition) != first)
-}
-
-/// Tables here never have local transactions, so no id can be valid.
-pub(super) fn check_no_transaction(id: Option<&str>) -> Result<(), ServiceError> {
-    match id {
-        Some(id) if !id.is_empty() => Err(invalid("TransactionID is invalid.")),
-        _ => Ok(()),
-    }
 }

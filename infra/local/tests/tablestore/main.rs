@@ -5,8 +5,14 @@
 mod auth;
 mod batches;
 mod conditions;
+mod filters;
+mod indexes;
+mod parsing;
+mod raw;
 mod reads;
 mod tables;
+mod transactions;
+mod units;
 mod writes;
 
 use std::collections::BTreeSet;
@@ -18,7 +24,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::credentials::{Identity, Keyring, Who};
 use local_cloud::store::Store;
-use local_cloud::tablestore::{Tablestore, serve};
+use local_cloud::tablestore::{Clock, Tablestore, serve};
 use openapi::Credentials;
 use tablestore::request::{Change, Return};
 use tablestore::{
@@ -35,6 +41,7 @@ struct Cloud {
     endpoint: String,
     keyring: Keyring,
     tablestore: Arc<Tablestore>,
+    clock: Clock,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -54,13 +61,17 @@ fn credentials(identity: &Identity) -> Credentials {
 
 impl Cloud {
     async fn start(dir: &Path) -> Self {
+        Self::start_at(dir, Arc::new(Timestamp::now)).await
+    }
+
+    async fn start_at(dir: &Path, clock: Clock) -> Self {
         let store = Store::open(dir).unwrap();
         let keyring = Keyring::open(&store).unwrap();
-        let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), INSTANCE).unwrap());
+        let tablestore = Arc::new(Tablestore::open_at(store, keyring.clone(), INSTANCE, clock.clone()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(serve(listener, tablestore.clone(), std::future::pending()));
-        Self { endpoint, keyring, tablestore, server }
+        Self { endpoint, keyring, tablestore, clock, server }
     }
 
     fn client(&self) -> Client {
