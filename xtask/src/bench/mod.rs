@@ -2,6 +2,7 @@
 
 mod migrations;
 mod runtime;
+mod tablestore;
 
 use rig::Error;
 
@@ -13,6 +14,8 @@ pub enum What {
     Migrations,
     /// What an invocation costs: with fc_runtime, on bare hyper and with lambda_runtime.
     Runtime,
+    /// Tablestore: the client beside other clients, the local server's store beside other stores.
+    Tablestore,
 }
 
 /// Measures and prints.
@@ -20,5 +23,6 @@ pub fn run(what: What) -> Result<(), Error> {
     match what {
         What::Migrations => migrations::run(),
         What::Runtime => runtime::run(),
+        What::Tablestore => tablestore::run(),
     }
 }
