@@ -1,6 +1,7 @@
 //! What this machine has.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::Error;
 
@@ -17,7 +18,7 @@ pub fn target_dir() -> Result<PathBuf, Error> {
     Ok(if dir.ends_with("deps") { dir.parent().unwrap_or(dir) } else { dir }.to_owned())
 }
 
-/// Programs that guests are built and run with, and the Debian package of each.
+/// Programs that guests are built and run with, and those that run the official SDKs, with the Debian package of each.
 const TOOLS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("createrepo_c", "createrepo-c"),
@@ -25,6 +26,9 @@ const TOOLS: &[(&str, &str)] = &[
     ("dnf", "dnf"),
     ("mmdebstrap", "mmdebstrap"),
     ("newuidmap", "uidmap"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("python3", "python3"),
     ("rpm", "rpm"),
     ("shellcheck", "shellcheck"),
 ];
@@ -35,5 +39,16 @@ pub fn missing_tools() -> Vec<&'static str> {
     let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
     dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
     let missing = |program: &str| !dirs.iter().any(|dir| dir.join(program).is_file());
-    TOOLS.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect()
+    let mut packages: Vec<_> =
+        TOOLS.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect();
+    if !makes_environments() {
+        packages.push("python3-venv");
+    }
+    packages
+}
+
+/// Whether `python3 -m venv` works: Debian keeps a part of it in a package without a program.
+fn makes_environments() -> bool {
+    let look = Command::new("python3").args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
+    look.is_ok_and(|status| status.success())
 }

@@ -45,9 +45,8 @@ use transactions::Transactions;
 
 /// Longest request body (Tablestore limits: 5 MB).
 const MAX_BODY: usize = 5 * 1024 * 1024;
-/// Row locks. More of them let more writes to different rows commit side by side; two rows that share
-/// one only wait for each other.
-const LOCKS: usize = 256;
+/// Row locks. Two rows that share one wait for each other, so there are many more than writes at a time.
+const LOCKS: usize = 4096;
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

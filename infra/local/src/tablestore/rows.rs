@@ -60,7 +60,7 @@ impl Tablestore {
         let words = if kind == OperationType::Put { Words::Long } else { Words::Short };
         let change =
             Change::parse(&table, kind, &request.row, &request.condition, request.return_content.as_ref(), words)?;
-        let writes = [Ok(self.place(table, change))];
+        let writes = [self.place(table, change)];
         let outcome = self.write(&writes, false, request.transaction_id.as_deref())?.pop();
         // One write has one outcome.
         let applied = outcome.unwrap_or_else(|| Err(ServiceError::internal("a write without an outcome")))?;
@@ -106,16 +106,22 @@ impl Tablestore {
         };
         let change =
             Change::parse(&table, kind, &row.row_change, &row.condition, row.return_content.as_ref(), Words::Short)?;
-        Ok(self.place(table, change))
+        self.place(table, change)
     }
 
     /// Chooses the AUTO_INCREMENT value if there is one to choose, and finds the row's place.
-    fn place<'a>(&self, table: Arc<Table>, mut change: Change<'a>) -> Placed<'a> {
-        if let Some(column) = key::auto_increment(&change.row.primary_key) {
-            change.row.primary_key[column].value = Some(ValueRef::Integer(self.next_increment()));
+    fn place<'a>(&self, table: Arc<Table>, mut change: Change<'a>) -> Result<Placed<'a>, ServiceError> {
+        let chosen = key::auto_increment(&change.row.primary_key);
+        loop {
+            if let Some(column) = chosen {
+                change.row.primary_key[column].value = Some(ValueRef::Integer(self.next_increment()));
+            }
+            let key = key::encode(table.id, &change.row.primary_key);
+            // A value that was chosen before a restart comes again when the machine's clock was set back.
+            if chosen.is_none() || self.row_space.get_bytes(&key)?.is_none() {
+                return Ok(Placed { table, key, change });
+            }
         }
-        let key = key::encode(table.id, &change.row.primary_key);
-        Placed { table, key, change }
     }
 
     /// Does the writes in order: in the transaction if one is named, otherwise durably. A write that was refused

@@ -42,7 +42,7 @@ fn operations_that_are_not_here() {
 fn damaged_requests_are_refused_or_read() {
     let put = row("t", &id("a"), &[("v", "text".into()), ("n", 7.into())]).encode_to_vec();
     let condition = Filter::equal("v", 1).and(Filter::equal("w", "x").not()).to_bytes();
-    let get = GetRowRequest { filter: Some(condition), ..get("t", &id("a")) }.encode_to_vec();
+    let get = GetRowRequest { filter: Some(condition.into()), ..get("t", &id("a")) }.encode_to_vec();
     for (operation, body) in [("PutRow", &put), ("GetRow", &get)] {
         parse(operation, Bytes::copy_from_slice(body)).unwrap().inspect().unwrap();
     }
@@ -69,7 +69,7 @@ fn damaged_requests_are_refused_or_read() {
 #[test]
 fn filters_in_filters_end() {
     // A NOT of a NOT of a NOT …: deeper than any stack would bear.
-    let mut filter = Filter::equal("a", 1).to_bytes();
+    let mut filter = Bytes::from(Filter::equal("a", 1).to_bytes());
     for _ in 0..2000 {
         let composite = tablestore::messages::CompositeColumnValueFilter {
             combinator: 1,

@@ -7,7 +7,7 @@ use tablestore::messages::{
     GetRowRequest, GetRowResponse, PrimaryKeySchema, PrimaryKeyType, ReservedThroughput, TableMeta, TableOptions,
     WriteRowRequest, WriteRowResponse,
 };
-use tablestore::plainbuffer::{CellRef, RowRef, Writer};
+use tablestore::plainbuffer::{CellRef, RowRef, ValueRef, Writer};
 
 use super::*;
 
@@ -46,34 +46,34 @@ impl Cloud {
     }
 
     /// All rows of a table or index, forwards, each as `key | columns`.
-    pub fn rows(&self, table: &str, key: &[&str]) -> Vec<String> {
+    pub fn rows(&self, table: &str, key: &[&'static str]) -> Vec<String> {
         let answer: GetRangeResponse = self.call("GetRange", &range(table, key)).unwrap();
         assert_eq!(answer.next_start_primary_key, None);
         let rows = Row::all_from_plainbuffer(&answer.rows).unwrap();
-        rows.iter().map(|row| format!("{} | {}", key_text(&row.primary_key), text(row))).collect()
+        rows.iter().map(|row| format!("{} | {}", key_text(&row.primary_key()), text(row))).collect()
     }
 }
 
 fn text(row: &Row) -> String {
-    let column = |column: &Column| match &column.value {
-        Value::Integer(value) => format!("{}={value}", column.name),
-        Value::String(value) => format!("{}={value}", column.name),
+    let column = |column: CellRef<'_>| match column.value.unwrap() {
+        ValueRef::Integer(value) => format!("{}={value}", column.name),
+        ValueRef::String(value) => format!("{}={value}", column.name),
         other => format!("{}={other:?}", column.name),
     };
-    row.columns.iter().map(column).collect::<Vec<_>>().join(" ")
+    row.columns().map(column).collect::<Vec<_>>().join(" ")
 }
 
 fn key_text(key: &PrimaryKey) -> String {
-    let value = |(_, value): &(String, Key)| match value {
+    let value = |value: &Key| match value {
         Key::Integer(value) => value.to_string(),
-        Key::String(value) => value.clone(),
+        Key::String(value) => value.to_string(),
         other => format!("{other:?}"),
     };
-    key.0.iter().map(value).collect::<Vec<_>>().join(",")
+    key.0.iter().map(|(_, key)| value(key)).collect::<Vec<_>>().join(",")
 }
 
 /// A range over everything.
-pub fn range(table: &str, key: &[&str]) -> GetRangeRequest {
+pub fn range(table: &str, key: &[&'static str]) -> GetRangeRequest {
     GetRangeRequest {
         table_name: table.into(),
         max_versions: Some(1),

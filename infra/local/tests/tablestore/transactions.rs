@@ -21,8 +21,9 @@ fn key(p: &str, n: i64) -> PrimaryKey {
 /// A cloud with the table `t` that has local transactions, and its clock.
 async fn cloud(dir: &Path) -> (Cloud, Arc<AtomicI64>) {
     let late = Arc::new(AtomicI64::new(0));
-    let seconds = late.clone();
-    let clock = move || Timestamp::now() + SignedDuration::from_secs(seconds.load(Ordering::Relaxed));
+    // It stands still but for what a test adds to it, seconds.
+    let (start, seconds) = (Timestamp::now(), late.clone());
+    let clock = move || start + SignedDuration::from_secs(seconds.load(Ordering::Relaxed));
     let cloud = Cloud::start_at(dir, Arc::new(clock)).await;
     let request =
         tablestore::messages::CreateTableRequest { enable_local_txn: Some(true), ..table("t", &["p", "n"], &[]) };
