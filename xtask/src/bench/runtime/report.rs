@@ -71,6 +71,13 @@ pub fn growth(later: &Series, first: &Series, limit: f64) {
     println!("  => {} grew by {grown:.0}; goal at most {limit:.0}: {verdict}", first.name);
 }
 
+/// Prints whether the median is low enough.
+pub fn limit(of: &Series, limit: f64) {
+    let median = spread(&of.values).1;
+    let verdict = if median <= limit { "met".to_owned() } else { format!("missed by {:.0}", median - limit) };
+    println!("  => {}: {median:.0}; goal at most {limit:.0}: {verdict}", of.name);
+}
+
 /// Prints a size in bytes, and whether it is small enough.
 pub fn size(what: &str, bytes: u64) {
     let verdict = match bytes.checked_sub(MOST_BYTES) {
