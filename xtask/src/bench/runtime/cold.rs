@@ -74,7 +74,7 @@ fn http(program: &Path, settings: &[(&str, &str)], expected: &[u8]) -> Result<f6
 
 fn on_lambda(program: &Path) -> Result<f64, Error> {
     let mut api = LambdaApi::new()?;
-    let env = api.env("1")?;
+    let env = api.env(1)?;
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let process = Process::start(program, &env)?;
     let first = api.first()?;

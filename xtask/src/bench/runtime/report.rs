@@ -29,6 +29,11 @@ impl Series {
         self.values.push(value);
     }
 
+    /// The same, with every value changed.
+    pub fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+        Self { name: self.name.clone(), values: self.values.iter().map(|value| change(*value)).collect() }
+    }
+
     /// Prints the median and the range, with so many decimals.
     pub fn print(&self, decimals: usize) {
         let (low, median, high) = spread(&self.values);
