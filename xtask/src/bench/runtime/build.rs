@@ -27,6 +27,8 @@ pub struct Programs {
     pub lambda_concurrent: PathBuf,
     /// A stage as it is deployed.
     pub function: PathBuf,
+    /// Builds HTTP clients and prints what that took.
+    pub client_cost: PathBuf,
 }
 
 /// Builds them all; minutes at first, a second later.
@@ -44,7 +46,9 @@ pub fn all() -> Result<Programs, Error> {
     let fixed = ["--target", &host, "--config", &flags, "--bin", "bare", "--bin", "fc-run"];
     run(&cargo(), &[common.as_slice(), &fixed].concat())?;
 
-    run(&cargo(), &["build", "--quiet", "--locked", "--profile", "dist", "--package", "precheck", "--bins"])?;
+    let dist = ["build", "--quiet", "--locked", "--profile", "dist", "--package"];
+    run(&cargo(), &[dist.as_slice(), &["precheck", "--bins"]].concat())?;
+    run(&cargo(), &[dist.as_slice(), &["openapi", "--example", "client_cost"]].concat())?;
     let dynamic = |name: &str| target.join("release").join(name);
     let statically = |name: &str| target.join(&host).join("release").join(name);
     Ok(Programs {
@@ -57,6 +61,7 @@ pub fn all() -> Result<Programs, Error> {
         lambda_run: dynamic("lambda-run"),
         lambda_concurrent: dynamic("lambda-concurrent"),
         function: root().join("target/dist/osferry-precheck"),
+        client_cost: root().join("target/dist/examples/client_cost"),
     })
 }
 

@@ -1,6 +1,7 @@
 //! From the start of a process to its first whole answer, and the memory of a whole function.
 
 use std::path::Path;
+use std::process::Command;
 
 use nix::sys::prctl::set_timerslack;
 use rig::Error;
@@ -9,7 +10,7 @@ use super::build::Programs;
 use super::lambda_api::LambdaApi;
 use super::load::{connect, exchange, request};
 use super::process::{Process, free_port};
-use super::report::{Goal, Series, goal, growth, heading};
+use super::report::{Goal, Series, goal, growth, heading, limit};
 
 const ROUNDS: usize = 31;
 /// What the deployed functions need to be told (s.yaml). Nothing is called at these addresses.
@@ -43,7 +44,24 @@ pub fn run(programs: &Programs) -> Result<(), Error> {
     goal(&fc, &lambda, Goal::AtMost(1.0));
     goal(&fc_static, &lambda, Goal::AtMost(0.75));
     goal(&function, &bare, Goal::AtMost(1.3));
+    client(&programs.client_cost)?;
     memory(&programs.function)
+}
+
+/// The HTTP client with TLS: what the first invocation of a process pays, and what it costs after that.
+fn client(program: &Path) -> Result<(), Error> {
+    let (mut first, mut later) = (Series::new("the first of a process"), Series::new("the next 25, their median"));
+    for _ in 0..ROUNDS {
+        let output = Command::new(program).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let (a, b) = text.trim().split_once(' ').ok_or_else(|| format!("unexpected output: {text}"))?;
+        first.push(a.parse()?);
+        later.push(b.parse()?);
+    }
+    heading("building the HTTP client with TLS, us", ROUNDS);
+    [&first, &later].iter().for_each(|series| series.print(0));
+    limit(&first, 100.0);
+    Ok(())
 }
 
 fn http(program: &Path, settings: &[(&str, &str)], expected: &[u8]) -> Result<f64, Error> {
@@ -56,7 +74,7 @@ fn http(program: &Path, settings: &[(&str, &str)], expected: &[u8]) -> Result<f6
 
 fn on_lambda(program: &Path) -> Result<f64, Error> {
     let mut api = LambdaApi::new()?;
-    let env = api.env("1")?;
+    let env = api.env(1)?;
     let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let process = Process::start(program, &env)?;
     let first = api.first()?;

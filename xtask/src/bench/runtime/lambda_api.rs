@@ -49,16 +49,20 @@ impl LambdaApi {
     }
 
     /// The environment of a function that uses it, with so many invocations at once.
-    pub fn env(&self, concurrency: &str) -> Result<Vec<(&'static str, String)>, Error> {
-        Ok(vec![
+    pub fn env(&self, concurrency: usize) -> Result<Vec<(&'static str, String)>, Error> {
+        let mut env = vec![
             ("AWS_LAMBDA_RUNTIME_API", self.listener.local_addr()?.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", "bench".into()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512".into()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1".into()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", "bench".into()),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "bench".into()),
-            ("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.into()),
-        ])
+        ];
+        // `run` warns where it is set.
+        if concurrency > 1 {
+            env.push(("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string()));
+        }
+        Ok(env)
     }
 
     /// Serves for this long; returns how many responses came.

@@ -29,6 +29,11 @@ impl Series {
         self.values.push(value);
     }
 
+    /// The same, with every value changed.
+    pub fn map(&self, change: impl Fn(f64) -> f64) -> Self {
+        Self { name: self.name.clone(), values: self.values.iter().map(|value| change(*value)).collect() }
+    }
+
     /// Prints the median and the range, with so many decimals.
     pub fn print(&self, decimals: usize) {
         let (low, median, high) = spread(&self.values);
@@ -69,6 +74,13 @@ pub fn growth(later: &Series, first: &Series, limit: f64) {
     let grown = spread(&later.values).1 - spread(&first.values).1;
     let verdict = if grown <= limit { "met".to_owned() } else { format!("missed by {:.0}", grown - limit) };
     println!("  => {} grew by {grown:.0}; goal at most {limit:.0}: {verdict}", first.name);
+}
+
+/// Prints whether the median is low enough.
+pub fn limit(of: &Series, limit: f64) {
+    let median = spread(&of.values).1;
+    let verdict = if median <= limit { "met".to_owned() } else { format!("missed by {:.0}", median - limit) };
+    println!("  => {}: {median:.0}; goal at most {limit:.0}: {verdict}", of.name);
 }
 
 /// Prints a size in bytes, and whether it is small enough.
