@@ -1,7 +1,9 @@
 //! Every body over its seeds and over a fixed, seeded set of mutations of them.
 
+mod peak;
+
 use fastrand::Rng;
-use fuzz_bodies::BODIES;
+use fuzz_bodies::{BODIES, Body};
 
 /// Mutations of each seed. All of them take about a second without optimisation.
 const ROUNDS: usize = 300;
@@ -11,9 +13,9 @@ fn bodies_take_whatever_comes() {
     for body in BODIES {
         let seeds = (body.seeds)();
         assert!(!seeds.is_empty(), "{} has no seeds", body.name);
-        (body.run)(&[]);
+        run(body, &[]);
         for seed in &seeds {
-            (body.run)(seed);
+            run(body, seed);
         }
         let mut rng = Rng::with_seed(7);
         for seed in &seeds {
@@ -22,14 +24,23 @@ fn bodies_take_whatever_comes() {
                 for _ in 0..rng.usize(1..4) {
                     mutate(&mut input, &seeds, &mut rng);
                 }
-                (body.run)(&input);
+                run(body, &input);
             }
         }
         // Every end that a broken connection could leave.
         for seed in &seeds {
-            (0..seed.len()).for_each(|end| (body.run)(&seed[..end]));
+            (0..seed.len()).for_each(|end| run(body, &seed[..end]));
         }
     }
+}
+
+/// Memory that a body may hold for each byte of input: the smallest element of a message takes two bytes and becomes a
+/// struct of some hundred, in a vector that grows by doubling.
+const PER_BYTE: usize = 512;
+
+fn run(body: &Body, input: &[u8]) {
+    let peak = peak::of(|| (body.run)(input));
+    assert!(peak <= body.spare + PER_BYTE * input.len(), "{} held {peak} bytes for {input:x?}", body.name);
 }
 
 fn mutate(input: &mut Vec<u8>, seeds: &[Vec<u8>], rng: &mut Rng) {

@@ -61,6 +61,14 @@ pub struct Turn {
     pub latencies: Vec<f64>,
 }
 
+impl Turn {
+    /// What a lone writer would reach if every commit took as long as the one in the middle: others on the machine
+    /// matter less to that.
+    pub fn by_median(&self) -> f64 {
+        1e6 / self.latencies[self.latencies.len() / 2]
+    }
+}
+
 /// Lets `writers` threads write for `time`.
 pub fn run(contender: &dyn Contender, rows: &Rows, writers: usize, time: Duration) -> Result<Turn, Error> {
     let stop = AtomicBool::new(false);
