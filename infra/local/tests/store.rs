@@ -1,5 +1,7 @@
 //! The store on a disk that is full in the middle of a commit. Alone in its program: the limit is the process's.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the report")]
+
 use std::path::Path;
 
 use local_cloud::store::{Space, Store};
