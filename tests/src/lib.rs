@@ -21,7 +21,7 @@ use stage::records::{HISTORY, MIGRATIONS, tables};
 use tablestore::{GetRange, GetRow, Key, PrimaryKey};
 
 pub use inventory::Inventory;
-pub use machine::{missing_tools, target_dir};
+pub use machine::{missing_sdk_tools, missing_tools, target_dir};
 pub use person::OPERATORS;
 
 /// Something that did not go as it should, for a person.

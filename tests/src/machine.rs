@@ -18,7 +18,7 @@ pub fn target_dir() -> Result<PathBuf, Error> {
     Ok(if dir.ends_with("deps") { dir.parent().unwrap_or(dir) } else { dir }.to_owned())
 }
 
-/// Programs that guests are built and run with, and those that run the official SDKs, with the Debian package of each.
+/// Programs that guests are built and run with, and the Debian package of each.
 const TOOLS: &[(&str, &str)] = &[
     ("busybox", "busybox-static"),
     ("createrepo_c", "createrepo-c"),
@@ -26,25 +26,33 @@ const TOOLS: &[(&str, &str)] = &[
     ("dnf", "dnf"),
     ("mmdebstrap", "mmdebstrap"),
     ("newuidmap", "uidmap"),
-    ("node", "nodejs"),
-    ("npm", "npm"),
-    ("python3", "python3"),
     ("rpm", "rpm"),
     ("shellcheck", "shellcheck"),
 ];
 
-/// Debian packages that are missing on this machine.
+/// Programs that run the official SDKs of Tablestore.
+const SDK_TOOLS: &[(&str, &str)] = &[("node", "nodejs"), ("npm", "npm"), ("python3", "python3")];
+
+/// Debian packages that are missing on this machine for guests.
 pub fn missing_tools() -> Vec<&'static str> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    let missing = |program: &str| !dirs.iter().any(|dir| dir.join(program).is_file());
-    let mut packages: Vec<_> =
-        TOOLS.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect();
+    missing(TOOLS)
+}
+
+/// Debian packages that are missing on this machine for the official SDKs.
+pub fn missing_sdk_tools() -> Vec<&'static str> {
+    let mut packages = missing(SDK_TOOLS);
     if !makes_environments() {
         packages.push("python3-venv");
     }
     packages
+}
+
+fn missing(tools: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    dirs.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    let missing = |program: &str| !dirs.iter().any(|dir| dir.join(program).is_file());
+    tools.iter().filter(|(program, _)| missing(program)).map(|(_, package)| *package).collect()
 }
 
 /// Whether `python3 -m venv` works: Debian keeps a part of it in a package without a program.

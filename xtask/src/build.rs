@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rig::{Error, missing_tools, target_dir};
+use rig::{Error, missing_sdk_tools, missing_tools, target_dir};
 
 /// The workspace's root.
 pub fn root() -> PathBuf {
@@ -26,13 +26,21 @@ pub fn cargo() -> String {
 
 /// Installs what guests are built and run with, when it may; otherwise says how.
 pub fn tools() -> Result<(), Error> {
-    let missing = missing_tools();
+    install(&missing_tools())
+}
+
+/// The same of what tests need beside guests.
+pub fn test_tools() -> Result<(), Error> {
+    install(&[missing_tools(), missing_sdk_tools()].concat())
+}
+
+fn install(missing: &[&str]) -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
     let by_hand = format!("apt-get install -y {}", missing.join(" "));
     if !nix::unistd::geteuid().is_root() {
-        return Err(format!("guests need programs that are not installed here; run: sudo {by_hand}").into());
+        return Err(format!("programs are needed that are not installed here; run: sudo {by_hand}").into());
     }
     println!("installing {} with apt-get", missing.join(" "));
     let apt = |arguments: &[&str]| {
@@ -40,7 +48,7 @@ pub fn tools() -> Result<(), Error> {
         run("apt-get", &[&lock, arguments].concat())
     };
     apt(&["update"])?;
-    let install = [["install", "-y"].as_slice(), missing.as_slice()].concat();
+    let install = [["install", "-y"].as_slice(), missing].concat();
     apt(&install).map_err(|error| format!("{error}; install by hand: sudo {by_hand}").into())
 }
 

@@ -2,7 +2,7 @@
 
 use rig::Error;
 
-use crate::build::{self, binaries, cargo, images, tools};
+use crate::build::{self, binaries, cargo, images, test_tools};
 
 /// Images that the whole-system tests use.
 const IMAGES: &[&str] = &[
@@ -20,7 +20,7 @@ const IMAGES: &[&str] = &[
 
 /// Runs them all, or those whose name contains `filter`.
 pub fn run(filter: Option<&str>) -> Result<(), Error> {
-    tools()?;
+    test_tools()?;
     binaries()?;
     images(IMAGES)?;
     println!("running the tests");

@@ -13,6 +13,7 @@ pub mod request;
 pub mod row;
 pub mod sign;
 pub mod table;
+pub mod typed;
 pub mod value;
 mod wire;
 
@@ -26,7 +27,10 @@ pub use request::{
 };
 pub use row::Row;
 pub use table::{ColumnType, CreateTable, Index, KeyType, TableDescription, TableMeta, TableOptions, TableUpdate};
+pub use typed::TypedRow;
 pub use value::{Column, Key, Name, PrimaryKey, Value};
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod vectors;

@@ -10,6 +10,7 @@ use tablestore::messages::{
 use tablestore::plainbuffer::{CellRef, ValueRef, read_bare_value};
 
 use super::invalid;
+use super::schema::check_attribute_name;
 use crate::seams::ServiceError;
 
 /// Filters in one condition, combinations counted too (the Java SDK's tests against the service).
@@ -144,6 +145,7 @@ fn column(bytes: Bytes) -> Result<Predicate, ServiceError> {
     let Ok(comparator) = ComparatorType::try_from(filter.comparator) else {
         return Err(invalid(format!("Invalid relation operator: {}.", filter.comparator)));
     };
+    check_attribute_name(&filter.column_name)?;
     match read_bare_value(&filter.column_value) {
         Ok(ValueRef::InfMin | ValueRef::InfMax | ValueRef::AutoIncrement) | Err(_) => return Err(invalid(failed)),
         Ok(_) => {}

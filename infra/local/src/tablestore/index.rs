@@ -154,7 +154,11 @@ pub(super) fn check(table: &Table, meta: &IndexMeta, id: u64) -> Result<Index, S
     check_table_name(&meta.name)?;
     check_options(table)?;
     if table.indexes.len() >= MAX_INDEXES {
-        return Err(ServiceError::new(403, "OTSQuotaExhausted", "Number of indexes exceeded the quota."));
+        return Err(ServiceError::new(
+            403,
+            "OTSQuotaExhausted",
+            format!("Number of indexes exceeds the quota:{MAX_INDEXES}."),
+        ));
     }
     if table.indexes.iter().any(|index| index.name == meta.name) {
         return Err(already_exists());

@@ -7,7 +7,7 @@ use tablestore::messages::PrimaryKeyType;
 use tablestore::plainbuffer::{CellRef, ValueRef};
 
 use super::invalid;
-use super::schema::{KeyColumn, Table};
+use super::schema::{KeyColumn, MAX_KEY_COLUMNS, Table};
 use crate::seams::ServiceError;
 
 /// Longest string or binary of a key column, bytes.
@@ -24,9 +24,41 @@ pub(super) enum Use {
     Bound,
 }
 
-/// Checks the number, names, types and sizes of the key's columns, in this order.
-pub(super) fn check(table: &Table, key: &[CellRef<'_>], purpose: Use) -> Result<(), ServiceError> {
-    check_columns(&table.primary_key, key, purpose)
+/// Checks what can be checked of a key without its table. What is wrong here refuses the whole request, also a
+/// batch (the Java SDK's tests against the service).
+pub(super) fn check_shape(key: &[CellRef<'_>], purpose: Use) -> Result<(), ServiceError> {
+    if key.is_empty() || key.len() > MAX_KEY_COLUMNS {
+        return Err(invalid(format!("The number of primary key columns must be in range: [1, {MAX_KEY_COLUMNS}].")));
+    }
+    for cell in key {
+        if cell.op.is_some() {
+            return Err(invalid(format!("OpType cannot be given for primary key name: {}.", cell.name)));
+        }
+        if cell.timestamp.is_some() {
+            return Err(invalid(format!("Timestamp cannot be given for primary key name: {}.", cell.name)));
+        }
+        let kind = match cell.value {
+            None => return Err(invalid(format!("No value is given for primary key name: {}.", cell.name))),
+            Some(ValueRef::Integer(_) | ValueRef::String(_) | ValueRef::Binary(_)) => None,
+            Some(ValueRef::InfMin | ValueRef::InfMax) if purpose == Use::Bound => None,
+            Some(ValueRef::AutoIncrement) if purpose == Use::Write => None,
+            Some(ValueRef::AutoIncrement) => return Err(invalid("PKAutoIncr can't be used for read operations.")),
+            Some(ValueRef::InfMin) => Some("VT_INF_MIN"),
+            Some(ValueRef::InfMax) => Some("VT_INF_MAX"),
+            Some(ValueRef::Double(_)) => Some("VT_DOUBLE"),
+            Some(ValueRef::Boolean(_)) => Some("VT_BOOLEAN"),
+        };
+        if let Some(kind) = kind {
+            return Err(invalid(format!("{kind} is an invalid type for the primary key.")));
+        }
+        check_size(cell)?;
+    }
+    Ok(())
+}
+
+/// Checks the number, names and types of the columns of a well-formed key, in this order.
+pub(super) fn check(table: &Table, key: &[CellRef<'_>]) -> Result<(), ServiceError> {
+    check_columns(&table.primary_key, key)
 }
 
 /// Checks the key of a transaction: the value of the first key column.
@@ -34,10 +66,11 @@ pub(super) fn check_partition(table: &Table, key: &[CellRef<'_>]) -> Result<(), 
     if key.len() != 1 {
         return Err(invalid("StartLocalTransaction support only one primary key."));
     }
-    check_columns(&table.primary_key[..1], key, Use::Row)
+    check_shape(key, Use::Row)?;
+    check_columns(&table.primary_key[..1], key)
 }
 
-fn check_columns(schema: &[KeyColumn], key: &[CellRef<'_>], purpose: Use) -> Result<(), ServiceError> {
+fn check_columns(schema: &[KeyColumn], key: &[CellRef<'_>]) -> Result<(), ServiceError> {
     let wrong = |message: String| ServiceError::new(400, "OTSInvalidPK", message);
     if key.len() != schema.len() {
         return Err(wrong(format!("Validate PK size fail. Input: {}, Meta: {}.", key.len(), schema.len())));
@@ -49,25 +82,15 @@ fn check_columns(schema: &[KeyColumn], key: &[CellRef<'_>], purpose: Use) -> Res
     }
     for (cell, column) in key.iter().zip(schema) {
         let input = match cell.value {
-            _ if cell.op.is_some() => {
-                return Err(invalid(format!("OpType cannot be given for primary key name: {}.", cell.name)));
-            }
-            _ if cell.timestamp.is_some() => {
-                return Err(invalid(format!("Timestamp cannot be given for primary key name: {}.", cell.name)));
-            }
             Some(ValueRef::Integer(_)) => "VT_INTEGER",
             Some(ValueRef::String(_)) => "VT_STRING",
             Some(ValueRef::Binary(_)) => "VT_BLOB",
-            Some(ValueRef::InfMin | ValueRef::InfMax) if purpose == Use::Bound => continue,
-            Some(ValueRef::AutoIncrement) => match purpose {
-                Use::Write if column.auto_increment => continue,
-                Use::Write => return Err(invalid(unsupported(cell))),
-                _ => return Err(invalid("PKAutoIncr can't be used for read operations.")),
-            },
-            Some(_) => return Err(invalid(unsupported(cell))),
-            None => {
-                return Err(invalid(format!("No value is given for primary key name: {}.", cell.name)));
+            Some(ValueRef::AutoIncrement) if !column.auto_increment => {
+                let what = "Unknown or unsupported CellType in primary key";
+                return Err(invalid(format!("{what}: {}.", cell.name)));
             }
+            // The shape lets through nothing else but what stands for a value.
+            _ => continue,
         };
         let meta = match column.kind() {
             PrimaryKeyType::Integer => "VT_INTEGER",
@@ -77,13 +100,8 @@ fn check_columns(schema: &[KeyColumn], key: &[CellRef<'_>], purpose: Use) -> Res
         if input != meta {
             return Err(wrong(format!("Validate PK type fail. Input: {input}, Meta: {meta}.")));
         }
-        check_size(cell)?;
     }
     Ok(())
-}
-
-fn unsupported(cell: &CellRef<'_>) -> String {
-    format!("Unknown or unsupported CellType in primary key: {}.", cell.name)
 }
 
 fn check_size(cell: &CellRef<'_>) -> Result<(), ServiceError> {

@@ -11,8 +11,8 @@ use tablestore::plainbuffer::{RowRef, Writer};
 
 use super::columns::units;
 use super::key::{self, Use};
-use super::request::read_row;
-use super::schema::Table;
+use super::request::read_key;
+use super::schema::{Table, check_table_name};
 use super::selection::{Selection, stored_row};
 use super::tables::Want;
 use super::transactions::{Overlay, Transaction};
@@ -35,28 +35,17 @@ fn check_no_token(token: Option<&Bytes>) -> Result<(), ServiceError> {
     }
 }
 
-/// The key in a read request.
-fn parse_key<'a>(table: &Table, buffer: &'a [u8], purpose: Use) -> Result<RowRef<'a>, ServiceError> {
-    let row = read_row(buffer)?;
-    if !row.columns.is_empty() {
-        return Err(invalid("Attribute column cannot be given while reading data."));
-    }
-    if row.delete_marker {
-        return Err(invalid("Delete marker cannot be given."));
-    }
-    key::check(table, &row.primary_key, purpose)?;
-    Ok(row)
-}
-
 impl Tablestore {
     pub(super) fn get_row(&self, request: &GetRowRequest) -> Result<GetRowResponse, ServiceError> {
+        check_table_name(&request.table_name)?;
         check_no_token(request.token.as_ref())?;
+        let selection = Selection::parse(request)?;
+        let key = read_key(&request.primary_key, Use::Row)?;
         let tables = self.tables();
         let table = Self::find_table(&tables, &request.table_name, Want::Read)?;
-        let selection = Selection::parse(&table, request)?;
         let mut borrowed = self.borrow_transaction(request.transaction_id.as_deref())?;
         let transaction = borrowed.as_mut().map(|borrowed| &*borrowed.get());
-        let (row, units) = self.read_row(&table, &request.primary_key, &selection, transaction)?;
+        let (row, units) = self.read_row(&table, &key, &selection, transaction)?;
         Ok(GetRowResponse { consumed: ConsumedCapacity::new(units, 0), row: row.unwrap_or_default(), next_token: None })
     }
 
@@ -64,11 +53,11 @@ impl Tablestore {
     fn read_row(
         &self,
         table: &Table,
-        buffer: &[u8],
+        key: &RowRef<'_>,
         selection: &Selection<'_>,
         transaction: Option<&Transaction>,
     ) -> Result<(Option<Bytes>, i32), ServiceError> {
-        let key = parse_key(table, buffer, Use::Row)?;
+        key::check(table, &key.primary_key)?;
         let place = key::encode(table.id, &key.primary_key);
         transaction.map_or(Ok(()), |transaction| transaction.check_range(&[&place]))?;
         let own = transaction.and_then(|transaction| transaction.overlay.get(&place));
@@ -105,7 +94,10 @@ impl Tablestore {
     }
 
     fn batch_table(&self, tables: &Tables<'_>, request: &TableInBatchGetRow) -> Result<Vec<RowInBatch>, ServiceError> {
+        check_table_name(&request.table_name)?;
         request.token.iter().try_for_each(|token| check_no_token(Some(token)))?;
+        let selection = Selection::parse(request)?;
+        let keys = request.primary_key.iter().map(|key| read_key(key, Use::Row)).collect::<Result<Vec<_>, _>>()?;
         let refused = |error: &ServiceError| RowInBatch {
             is_ok: false,
             error: Some(answer::row_error(error)),
@@ -113,10 +105,9 @@ impl Tablestore {
         };
         let table = match Self::find_table(tables, &request.table_name, Want::Read) {
             Ok(table) => table,
-            Err(error) => return Ok(request.primary_key.iter().map(|_| refused(&error)).collect()),
+            Err(error) => return Ok(keys.iter().map(|_| refused(&error)).collect()),
         };
-        let selection = Selection::parse(&table, request)?;
-        let read = |key: &Bytes| match self.read_row(&table, key, &selection, None) {
+        let read = |key: &RowRef<'_>| match self.read_row(&table, key, &selection, None) {
             Ok((row, units)) => RowInBatch {
                 is_ok: true,
                 consumed: Some(ConsumedCapacity::new(units, 0)),
@@ -125,25 +116,27 @@ impl Tablestore {
             },
             Err(error) => refused(&error),
         };
-        Ok(request.primary_key.iter().map(read).collect())
+        Ok(keys.iter().map(read).collect())
     }
 
     pub(super) fn get_range(&self, request: &GetRangeRequest) -> Result<GetRangeResponse, ServiceError> {
+        check_table_name(&request.table_name)?;
         check_no_token(request.token.as_ref())?;
-        let tables = self.tables();
-        let table = Self::find_table(&tables, &request.table_name, Want::Read)?;
-        let selection = Selection::parse(&table, request)?;
+        let selection = Selection::parse(request)?;
+        let start = read_key(&request.inclusive_start_primary_key, Use::Bound)?;
+        let end = read_key(&request.exclusive_end_primary_key, Use::Bound)?;
         let limit = match request.limit {
             None => usize::MAX,
             Some(limit) if limit > 0 => limit as usize,
             Some(_) => return Err(invalid("The limit must be greater than 0.")),
         };
-        let bound = |buffer: &[u8]| {
-            let key = parse_key(&table, buffer, Use::Bound)?;
+        let tables = self.tables();
+        let table = Self::find_table(&tables, &request.table_name, Want::Read)?;
+        let bound = |key: &RowRef<'_>| {
+            key::check(&table, &key.primary_key)?;
             Ok(key::encode(table.id, &key.primary_key))
         };
-        let start = bound(&request.inclusive_start_primary_key)?;
-        let end = bound(&request.exclusive_end_primary_key)?;
+        let (start, end) = (bound(&start)?, bound(&end)?);
         let mut borrowed = self.borrow_transaction(request.transaction_id.as_deref())?;
         let own = match &mut borrowed {
             Some(borrowed) => {

@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use prost::Message;
 use tablestore::messages::{
-    AddDefinedColumnRequest, BatchGetRowRequest, BatchWriteRowRequest, Condition, CreateIndexRequest,
-    CreateTableRequest, DeleteDefinedColumnRequest, DropIndexRequest, EndTransactionRequest, GetRangeRequest,
-    GetRowRequest, OperationType, StartLocalTransactionRequest, TableNameRequest, UpdateTableRequest, WriteRowRequest,
+    AddDefinedColumnRequest, BatchGetRowRequest, BatchWriteRowRequest, CreateIndexRequest, CreateTableRequest,
+    DeleteDefinedColumnRequest, DropIndexRequest, EndTransactionRequest, GetRangeRequest, GetRowRequest, OperationType,
+    StartLocalTransactionRequest, TableNameRequest, UpdateTableRequest, WriteRowRequest,
 };
 use tablestore::plainbuffer::{RowRef, single_row};
 
-use super::filter::{parse_condition, parse_read_filter};
 use super::invalid;
+use super::key::{self, Use};
 use super::schema::MAX_KEY_COLUMNS;
+use super::selection::Selection;
+use super::write::Change;
 use crate::seams::ServiceError;
 
 /// A request whose message could be read. Rows, keys and filters in it are still bytes: they are read against
@@ -93,36 +95,44 @@ pub(super) fn read_row(buffer: &[u8]) -> Result<RowRef<'_>, ServiceError> {
         .ok_or_else(|| invalid("Cell data broken, PK is empty."))
 }
 
+/// The key in a read request, well-formed.
+pub(super) fn read_key(buffer: &[u8], purpose: Use) -> Result<RowRef<'_>, ServiceError> {
+    let row = read_row(buffer)?;
+    if !row.columns.is_empty() {
+        return Err(invalid("Attribute column cannot be given while reading data."));
+    }
+    if row.delete_marker {
+        return Err(invalid("Delete marker cannot be given."));
+    }
+    key::check_shape(&row.primary_key, purpose)?;
+    Ok(row)
+}
+
 impl Request {
     /// Reads the rows, keys and filters in it too, as far as that goes without knowing their tables.
     ///
     /// # Errors
-    /// The service's own, for the first that cannot be read.
+    /// The service's own, for the first that is refused.
     pub fn inspect(&self) -> Result<(), ServiceError> {
-        let write = |row: &Bytes, condition: &Condition| {
-            read_row(row)?;
-            let column = condition.column_condition.as_ref().filter(|bytes| !bytes.is_empty());
-            column.map(parse_condition).transpose().map(drop)
-        };
         match self {
             Self::StartLocalTransaction(request) => read_row(&request.key).map(drop),
-            Self::WriteRow(_, request) => write(&request.row, &request.condition),
+            Self::WriteRow(kind, request) => Change::of(*kind, request).map(drop),
             Self::BatchWriteRow(request) => {
                 let mut rows = request.tables.iter().flat_map(|table| &table.rows);
-                rows.try_for_each(|row| write(&row.row_change, &row.condition))
+                rows.try_for_each(|row| Change::in_batch(row).map(drop))
             }
             Self::GetRow(request) => {
-                read_row(&request.primary_key)?;
-                parse_read_filter(request.filter.as_ref()).map(drop)
+                read_key(&request.primary_key, Use::Row)?;
+                Selection::parse(request).map(drop)
             }
             Self::BatchGetRow(request) => request.tables.iter().try_for_each(|table| {
-                table.primary_key.iter().try_for_each(|key| read_row(key).map(drop))?;
-                parse_read_filter(table.filter.as_ref()).map(drop)
+                table.primary_key.iter().try_for_each(|key| read_key(key, Use::Row).map(drop))?;
+                Selection::parse(table).map(drop)
             }),
             Self::GetRange(request) => {
-                read_row(&request.inclusive_start_primary_key)?;
-                read_row(&request.exclusive_end_primary_key)?;
-                parse_read_filter(request.filter.as_ref()).map(drop)
+                read_key(&request.inclusive_start_primary_key, Use::Bound)?;
+                read_key(&request.exclusive_end_primary_key, Use::Bound)?;
+                Selection::parse(request).map(drop)
             }
             _ => Ok(()),
         }

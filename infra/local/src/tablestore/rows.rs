@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use tablestore::messages::{
-    BatchResponse, BatchWriteRowRequest, ConsumedCapacity, OperationType, RowInBatch, RowInBatchWriteRow,
-    TableInBatchResponse, WriteRowRequest, WriteRowResponse,
+    BatchResponse, BatchWriteRowRequest, ConsumedCapacity, OperationType, RowInBatch, TableInBatchResponse,
+    WriteRowRequest, WriteRowResponse,
 };
 use tablestore::plainbuffer::ValueRef;
 
 use super::columns::data_size;
-use super::schema::Table;
+use super::schema::{Table, check_table_name};
 use super::tables::Want;
 use super::transactions::{Transaction, out_of_range};
-use super::write::{Applied, Change, Words};
+use super::write::{Applied, Change};
 use super::{Tables, Tablestore, answer, invalid, key};
 use crate::seams::ServiceError;
 
@@ -55,11 +55,11 @@ impl Tablestore {
         kind: OperationType,
         request: &WriteRowRequest,
     ) -> Result<WriteRowResponse, ServiceError> {
+        check_table_name(&request.table_name)?;
+        let change = Change::of(kind, request)?;
         let tables = self.tables();
         let table = Self::find_table(&tables, &request.table_name, Want::Write)?;
-        let words = if kind == OperationType::Put { Words::Long } else { Words::Short };
-        let change =
-            Change::parse(&table, kind, &request.row, &request.condition, request.return_content.as_ref(), words)?;
+        change.check(&table)?;
         let writes = [self.place(table, change)];
         let outcome = self.write(&writes, false, request.transaction_id.as_deref())?.pop();
         // One write has one outcome.
@@ -70,21 +70,22 @@ impl Tablestore {
     /// BatchWriteRow: each row on its own, or all or none.
     pub(super) fn batch_write_row(&self, request: &BatchWriteRowRequest) -> Result<BatchResponse, ServiceError> {
         check_shape(request)?;
-        let tables = self.tables();
         let rows = request.tables.iter().flat_map(|table| table.rows.iter().map(move |row| (&table.table_name, row)));
-        let writes: Vec<_> = rows.map(|(table, row)| self.place_row(&tables, table, row)).collect();
-        check_repeated(&writes)?;
-        let size: usize = writes.iter().flatten().map(|write| data_size(&write.change.row)).sum();
+        let changes = rows.map(|(table, row)| Ok((table, Change::in_batch(row)?))).collect::<Result<Vec<_>, _>>()?;
+        let size: usize = changes.iter().map(|(_, change)| data_size(&change.row)).sum();
         if size > MAX_BATCH_DATA {
             return Err(invalid(format!(
                 "The total data size of BatchWriteRow request exceeds the limit, limit size: {MAX_BATCH_DATA}, data size: {size}."
             )));
         }
+        let tables = self.tables();
+        let places = changes.into_iter().map(|(table, change)| self.place_row(&tables, table, change));
+        let mut writes: Vec<_> = places.collect();
+        check_repeated(&mut writes)?;
         let atomic = request.is_atomic == Some(true);
-        let mut outcomes = if atomic && out_of_scope(&writes) {
-            writes.iter().map(|_| Err(out_of_range("Data out of scope of atomic."))).collect()
-        } else {
-            self.write(&writes, atomic, request.transaction_id.as_deref())?
+        let mut outcomes = match out_of_scope(&writes) {
+            Some(error) if atomic => writes.iter().map(|_| Err(error.clone())).collect(),
+            _ => self.write(&writes, atomic, request.transaction_id.as_deref())?,
         }
         .into_iter();
         let tables = request.tables.iter().map(|table| TableInBatchResponse {
@@ -94,18 +95,9 @@ impl Tablestore {
         Ok(BatchResponse { tables: tables.collect() })
     }
 
-    fn place_row<'a>(
-        &self,
-        tables: &Tables<'_>,
-        table: &str,
-        row: &'a RowInBatchWriteRow,
-    ) -> Result<Placed<'a>, ServiceError> {
+    fn place_row<'a>(&self, tables: &Tables<'_>, table: &str, change: Change<'a>) -> Result<Placed<'a>, ServiceError> {
         let table = Self::find_table(tables, table, Want::Write)?;
-        let Ok(kind) = OperationType::try_from(row.r#type) else {
-            return Err(invalid("The type of row in batch write operation is invalid."));
-        };
-        let change =
-            Change::parse(&table, kind, &row.row_change, &row.condition, row.return_content.as_ref(), Words::Short)?;
+        change.check(&table)?;
         self.place(table, change)
     }
 
@@ -236,6 +228,7 @@ fn check_shape(request: &BatchWriteRowRequest) -> Result<(), ServiceError> {
     }
     let mut names = HashSet::new();
     for table in &request.tables {
+        check_table_name(&table.table_name)?;
         if table.rows.is_empty() {
             return Err(invalid(format!("No operation is specified for table: '{}'.", table.table_name)));
         }
@@ -250,28 +243,46 @@ fn check_shape(request: &BatchWriteRowRequest) -> Result<(), ServiceError> {
 }
 
 /// A row may stand in a batch twice only when none of its writes looks at what is stored, and no index must follow
-/// (documentation, "Secondary index").
-fn check_repeated(writes: &[Result<Placed<'_>, ServiceError>]) -> Result<(), ServiceError> {
-    let mut seen: HashMap<&[u8], bool> = HashMap::new();
-    for write in writes.iter().flatten() {
-        let indexed = !write.table.indexes.is_empty();
-        let looks = indexed || write.change.is_conditional() || write.change.increments();
-        let Some(other_looks) = seen.insert(&write.key, looks) else { continue };
-        if !looks && !other_looks {
-            continue;
+/// (documentation, "Secondary index"). An increment is refused for itself, as the Java SDK's tests have it.
+fn check_repeated(writes: &mut [Result<Placed<'_>, ServiceError>]) -> Result<(), ServiceError> {
+    let mut rows: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    for (place, write) in writes.iter().enumerate() {
+        if let Ok(write) = write {
+            rows.entry(&write.key).or_default().push(place);
         }
-        let what = match write.change.has_column_condition() {
-            true => "row condition check",
-            false => "row exist expectation check",
-        };
-        return Err(invalid(format!("Repeated rows do not support {what} in BatchModify.")));
+    }
+    let mut refused = Vec::new();
+    for places in rows.into_values().filter(|places| places.len() > 1) {
+        let of_row = || places.iter().filter_map(|place| writes[*place].as_ref().ok());
+        if of_row().any(|write| write.change.is_conditional() || !write.table.indexes.is_empty()) {
+            let what = match of_row().any(|write| write.change.has_column_condition()) {
+                true => "row condition check",
+                false => "row exist expectation check",
+            };
+            return Err(invalid(format!("Repeated rows do not support {what} in BatchModify.")));
+        }
+        if of_row().any(|write| write.change.increments()) {
+            refused.extend(places);
+        }
+    }
+    for place in refused {
+        writes[place] = Err(invalid("An increment must be the only write of its row in BatchModify."));
     }
     Ok(())
 }
 
-/// Whether the rows of an atomic batch are spread over tables or over values of the first key column.
-fn out_of_scope(writes: &[Result<Placed<'_>, ServiceError>]) -> bool {
-    let mut partitions = writes.iter().flatten().map(Placed::partition);
-    let first = partitions.next();
-    partitions.any(|partition| Some(partition) != first)
+/// The refusal of an atomic batch whose rows are spread over tables or over values of the first key column.
+fn out_of_scope(writes: &[Result<Placed<'_>, ServiceError>]) -> Option<ServiceError> {
+    let mut rows = writes.iter().flatten();
+    let first = rows.next()?;
+    let partition = first.partition();
+    let other = rows.find(|write| write.partition() != partition)?;
+    let of = |write: &Placed<'_>| match write.change.row.primary_key.first().and_then(|cell| cell.value) {
+        Some(ValueRef::Integer(value)) => value.to_string(),
+        Some(ValueRef::String(value)) => value.to_owned(),
+        Some(ValueRef::Binary(value)) => String::from_utf8_lossy(value).into_owned(),
+        _ => String::new(),
+    };
+    let what = format!("Data out of scope of atomic. Atomic PartKey:{}. Data PartKey:{}", of(first), of(other));
+    Some(out_of_range(&what))
 }

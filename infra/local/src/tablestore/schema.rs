@@ -40,6 +40,9 @@ pub(super) struct Table {
     pub deviation_secs: i64,
     /// Whether UpdateRow is allowed, when the request said so.
     pub allow_update: Option<bool>,
+    /// Whether an update must write the whole row: kept and told, not enforced.
+    #[serde(default)]
+    pub update_full_row: bool,
     /// Reserved read and write units.
     pub reserved: (i32, i32),
     /// Epoch microseconds.
@@ -72,8 +75,8 @@ impl Table {
             time_to_live: Some(self.time_to_live),
             max_versions: Some(self.max_versions),
             deviation_cell_version_in_sec: Some(self.deviation_secs),
-            allow_update: self.allow_update,
-            ..TableOptions::default()
+            allow_update: Some(self.allow_update != Some(false)),
+            update_full_row: Some(self.update_full_row),
         }
     }
 
@@ -139,14 +142,24 @@ pub(super) fn check_table_name(name: &str) -> Result<(), ServiceError> {
     if is_name(name) { Ok(()) } else { Err(invalid(format!("Invalid table name: '{name}'."))) }
 }
 
-/// Whether `name` may be the name of a table or column: `[A-Za-z_][A-Za-z0-9_]*`, 1 to 255 bytes.
-pub(super) fn is_name(name: &str) -> bool {
+/// Whether `name` may be the name of a table, or of a column of a table's schema: `[A-Za-z_][A-Za-z0-9_]*`, 1 to 255
+/// bytes (Tablestore limits).
+fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME
         && name
             .bytes()
             .enumerate()
             .all(|(i, byte)| byte == b'_' || byte.is_ascii_alphabetic() || i > 0 && byte.is_ascii_digit())
         && !name.is_empty()
+}
+
+/// Attribute columns may be named more freely than the documentation says: the service takes `a.b`, blanks and
+/// Chinese, and refuses `#` at the start (the Java SDK's tests against it).
+pub(super) fn check_attribute_name(name: &str) -> Result<(), ServiceError> {
+    match name.len() {
+        1..=MAX_NAME if !name.starts_with('#') => Ok(()),
+        _ => Err(invalid(format!("Invalid column name: '{name}'."))),
+    }
 }
 
 pub(super) fn no_such_table() -> ServiceError {

@@ -9,7 +9,7 @@ use tablestore::plainbuffer::{CellRef, RowRef, single_row};
 use super::columns::data_size;
 use super::filter::{ReadFilter, parse_read_filter};
 use super::invalid;
-use super::schema::Table;
+use super::schema::{Table, check_attribute_name};
 use crate::seams::ServiceError;
 
 /// Columns to get, in one request (Java SDK's tests; the limits page says 128).
@@ -57,7 +57,6 @@ fn newest<'a>(cells: impl Iterator<Item = CellRef<'a>>, versions: usize) -> Vec<
 pub(super) struct Selection<'a> {
     /// Everything when empty.
     columns: HashSet<&'a str>,
-    names_a_key: bool,
     start_column: Option<&'a str>,
     end_column: Option<&'a str>,
     max_versions: usize,
@@ -78,7 +77,7 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Selection<'a> {
-    pub(super) fn parse(table: &Table, wanted: impl Into<Wanted<'a>>) -> Result<Self, ServiceError> {
+    pub(super) fn parse(wanted: impl Into<Wanted<'a>>) -> Result<Self, ServiceError> {
         let wanted = wanted.into();
         let count = wanted.columns_to_get.len();
         if count > MAX_COLUMNS_TO_GET {
@@ -86,6 +85,7 @@ impl<'a> Selection<'a> {
                 "The number of columns from the request exceeds the limit, limit count: {MAX_COLUMNS_TO_GET}, column count: {count}."
             )));
         }
+        wanted.columns_to_get.iter().try_for_each(|name| check_attribute_name(name))?;
         if wanted.max_versions.is_none() && wanted.time_range.is_none() {
             return Err(invalid(wanted.missing_versions));
         }
@@ -96,7 +96,6 @@ impl<'a> Selection<'a> {
         };
         let columns: HashSet<&str> = wanted.columns_to_get.iter().map(String::as_str).collect();
         Ok(Self {
-            names_a_key: table.primary_key.iter().any(|key| columns.contains(key.name.as_str())),
             columns,
             start_column: wanted.start_column,
             end_column: wanted.end_column,
@@ -122,7 +121,8 @@ impl<'a> Selection<'a> {
         let (start, end) = self.times;
         row.columns.retain(|cell| cell.timestamp.is_none_or(|time| (start..end).contains(&time)));
         row.columns = newest(row.columns.into_iter(), self.max_versions);
-        if row.columns.is_empty() && !self.columns.is_empty() && !self.names_a_key {
+        let names_a_key = || table.primary_key.iter().any(|key| self.columns.contains(key.name.as_str()));
+        if row.columns.is_empty() && !self.columns.is_empty() && !names_a_key() {
             return (None, read);
         }
         if let Some((offset, limit)) = self.filter.window {

@@ -59,6 +59,7 @@ impl Tablestore {
             deviation_secs: DEFAULT_DEVIATION_SECS,
             created_at_micros: (self.clock)().as_microsecond(),
             local_transactions: request.enable_local_txn == Some(true),
+            update_full_row: options.and_then(|options| options.update_full_row) == Some(true),
             ..Table::default()
         };
         let options = options.ok_or_else(|| invalid("Time-to-live is missing while creating table."))?;
@@ -76,7 +77,11 @@ impl Tablestore {
             return Err(already_exists());
         }
         if tables.values().filter(|table| table.index_of.is_none()).count() >= MAX_TABLES {
-            return Err(ServiceError::new(403, "OTSQuotaExhausted", "Number of tables exceeded the quota."));
+            return Err(ServiceError::new(
+                403,
+                "OTSQuotaExhausted",
+                format!("Number of tables exceeds the quota:{MAX_TABLES}."),
+            ));
         }
         // DeleteTable and DropIndex remove the rows too, so an id that is free has no rows.
         table.id = next_id(&tables);
@@ -139,6 +144,9 @@ impl Tablestore {
         if let Some(options) = &request.table_options {
             if *options == TableOptions::default() {
                 return Err(invalid("No parameter is specified in table options."));
+            }
+            if options.update_full_row.is_some() {
+                return Err(invalid("The table options of UpdateTable cannot contain updateFullRow."));
             }
             table.set_options(options)?;
         }

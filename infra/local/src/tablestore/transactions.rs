@@ -15,7 +15,7 @@ use tablestore::messages::{
     StartLocalTransactionResponse,
 };
 
-use super::schema::no_such_table;
+use super::schema::{check_table_name, no_such_table};
 use super::{Tablestore, invalid, key, request::read_row};
 use crate::seams::ServiceError;
 
@@ -194,6 +194,7 @@ impl Tablestore {
         &self,
         request: &StartLocalTransactionRequest,
     ) -> Result<StartLocalTransactionResponse, ServiceError> {
+        check_table_name(&request.table_name)?;
         // Alone with the tables: every write that did not see this transaction is done.
         let alone = self.tables_to_change();
         let table = alone.get(&request.table_name).filter(|table| table.index_of.is_none());

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tablestore::messages::{Condition, OperationType, ReturnContent, ReturnType, RowExistence};
+use tablestore::messages::{
+    Condition, OperationType, ReturnContent, ReturnType, RowExistence, RowInBatchWriteRow, WriteRowRequest,
+};
 use tablestore::plainbuffer::{CellOp, CellRef, RowRef, ValueRef, Writer};
 
 use super::columns::{Columns, apply_cell, data_size, units};
 use super::filter::{Predicate, parse_condition};
 use super::key::{self, Use};
 use super::request::read_row;
-use super::schema::{Table, is_name};
+use super::schema::{Table, check_attribute_name};
 use super::selection::{stored_row, visible};
 use super::{index, invalid};
 use crate::seams::ServiceError;
@@ -57,9 +59,21 @@ pub(super) struct Applied {
 }
 
 impl<'a> Change<'a> {
-    /// Reads and checks a write. `buffer` is the request's PlainBuffer.
-    pub(super) fn parse(
-        table: &Table,
+    /// The write of a PutRow, UpdateRow or DeleteRow, checked as far as that goes without its table.
+    pub(super) fn of(kind: OperationType, request: &'a WriteRowRequest) -> Result<Self, ServiceError> {
+        let words = if kind == OperationType::Put { Words::Long } else { Words::Short };
+        Self::parse(kind, &request.row, &request.condition, request.return_content.as_ref(), words)
+    }
+
+    /// The same of a row in a BatchWriteRow.
+    pub(super) fn in_batch(row: &'a RowInBatchWriteRow) -> Result<Self, ServiceError> {
+        let Ok(kind) = OperationType::try_from(row.r#type) else {
+            return Err(invalid("The type of row in batch write operation is invalid."));
+        };
+        Self::parse(kind, &row.row_change, &row.condition, row.return_content.as_ref(), Words::Short)
+    }
+
+    fn parse(
         kind: OperationType,
         buffer: &'a [u8],
         condition: &Condition,
@@ -67,28 +81,48 @@ impl<'a> Change<'a> {
         words: Words,
     ) -> Result<Self, ServiceError> {
         let row = read_row(buffer)?;
-        let purpose = if kind == OperationType::Delete { Use::Row } else { Use::Write };
-        if kind == OperationType::Delete && key::auto_increment(&row.primary_key).is_some() {
+        let chosen = key::auto_increment(&row.primary_key).is_some();
+        if kind == OperationType::Delete && chosen {
             return Err(invalid("Invalid row to delete which with pk auto increment"));
         }
-        key::check(table, &row.primary_key, purpose)?;
-        check_cells(table, kind, &row)?;
+        key::check_shape(&row.primary_key, Use::Write)?;
+        check_cells(kind, &row)?;
         let Ok(existence) = RowExistence::try_from(condition.row_existence) else {
             return Err(invalid(format!("Invalid row-existence expectation: {}.", condition.row_existence)));
         };
         let predicate = condition.column_condition.as_ref().filter(|bytes| !bytes.is_empty());
         let predicate = predicate.map(parse_condition).transpose()?;
-        if key::auto_increment(&row.primary_key).is_some() {
-            if existence != RowExistence::Ignore {
-                let expectation = existence as i32;
-                return Err(invalid(format!("Invalid expect: {expectation} when modify row with pk auto increment")));
-            }
-            if predicate.is_some() {
-                return Err(invalid("Can't set condition when modify row with pk auto increment"));
-            }
+        if chosen && existence != RowExistence::Ignore {
+            let expectation = existence as i32;
+            return Err(invalid(format!("Invalid expect: {expectation} when modify row with pk auto increment")));
+        }
+        if chosen && predicate.is_some() {
+            return Err(invalid("Can't set condition when modify row with pk auto increment"));
         }
         let returns = parse_returns(&row, returns)?;
         Ok(Self { kind, row, existence, predicate, returns, words })
+    }
+
+    /// Checks it against its table. What is wrong here is said of the row, also in a batch.
+    pub(super) fn check(&self, table: &Table) -> Result<(), ServiceError> {
+        key::check(table, &self.row.primary_key)?;
+        if self.kind == OperationType::Update && table.allow_update == Some(false) {
+            return Err(invalid("UpdateRow is not allowed on this table."));
+        }
+        for cell in &self.row.columns {
+            let name = cell.name;
+            if table.primary_key.iter().any(|key| key.name == name) {
+                return Err(invalid(format!("Duplicated attribute column name with primary key column: '{name}'.")));
+            }
+            if table.indexes.is_empty() {
+                continue;
+            }
+            if cell.timestamp.is_some() {
+                return Err(invalid("Timestamp cannot be given to a cell of a table with secondary indexes."));
+            }
+            cell.value.map_or(Ok(()), |value| index::check_value(table, name, value))?;
+        }
+        Ok(())
     }
 
     /// Whether it depends on the stored row.
@@ -195,7 +229,7 @@ impl<'a> Change<'a> {
     }
 }
 
-fn check_cells(table: &Table, kind: OperationType, row: &RowRef<'_>) -> Result<(), ServiceError> {
+fn check_cells(kind: OperationType, row: &RowRef<'_>) -> Result<(), ServiceError> {
     match (kind, row.delete_marker) {
         (OperationType::Delete, false) => {
             return Err(invalid("Invalid request of delete row: missing RowDeleteMarker in request"));
@@ -211,9 +245,6 @@ fn check_cells(table: &Table, kind: OperationType, row: &RowRef<'_>) -> Result<(
         }
         _ => {}
     }
-    if kind == OperationType::Update && table.allow_update == Some(false) {
-        return Err(invalid("UpdateRow is not allowed on this table."));
-    }
     if row.columns.len() > MAX_CELLS {
         return Err(invalid(format!(
             "The number of attribute columns exceeds the limit, limit count: {MAX_CELLS}, column count: {}.",
@@ -222,7 +253,7 @@ fn check_cells(table: &Table, kind: OperationType, row: &RowRef<'_>) -> Result<(
     }
     let mut incremented: BTreeMap<&str, bool> = BTreeMap::new();
     for cell in &row.columns {
-        check_cell(table, kind, cell)?;
+        check_cell(kind, cell)?;
         let increments = cell.op == Some(CellOp::Increment);
         // An increment must be the only change of its column.
         if incremented.insert(cell.name, increments).is_some_and(|other| other || increments) {
@@ -239,19 +270,11 @@ fn check_cells(table: &Table, kind: OperationType, row: &RowRef<'_>) -> Result<(
     Ok(())
 }
 
-fn check_cell(table: &Table, kind: OperationType, cell: &CellRef<'_>) -> Result<(), ServiceError> {
+fn check_cell(kind: OperationType, cell: &CellRef<'_>) -> Result<(), ServiceError> {
     let name = cell.name;
-    if !is_name(name) {
-        return Err(invalid(format!("Invalid column name: '{name}'.")));
-    }
-    if table.primary_key.iter().any(|key| key.name == name) {
-        return Err(invalid(format!("Duplicated attribute column name with primary key column: '{name}'.")));
-    }
-    if !table.indexes.is_empty() {
-        if cell.timestamp.is_some() {
-            return Err(invalid("Timestamp cannot be given to a cell of a table with secondary indexes."));
-        }
-        cell.value.map_or(Ok(()), |value| index::check_value(table, name, value))?;
+    check_attribute_name(name)?;
+    if cell.timestamp.is_some_and(|time| !(0..i64::MAX / 1000).contains(&time)) {
+        return Err(invalid("Timestamp must be in range [0, INT64_MAX/1000)."));
     }
     if kind == OperationType::Put && cell.op.is_some() {
         return Err(invalid(format!("OpType cannot be given for column name: {name} in PutRow.")));

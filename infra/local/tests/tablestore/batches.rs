@@ -77,7 +77,11 @@ async fn an_atomic_batch_happens_or_does_not() {
         client.get_range_all(range).await.unwrap().len()
     };
     let spread = client.batch_write_row(&batch([put("a", 1), put("b", 1)])).await.unwrap();
-    assert!(spread.iter().all(|row| row.as_ref().is_err_and(|error| error.code == "OTSDataOutOfRange")));
+    let said = "Data out of scope of atomic. Atomic PartKey:a. Data PartKey:b";
+    let refused = |row: &Result<tablestore::Written, tablestore::RowError>| {
+        row.as_ref().is_err_and(|error| error.code == "OTSDataOutOfRange" && error.message == said)
+    };
+    assert!(spread.iter().all(refused), "{spread:?}");
     assert_eq!(count().await, 0);
     let failing = batch([put("a", 1), put("a", 2).condition(Condition::expect_exist())]);
     let failed = client.batch_write_row(&failing).await.unwrap();

@@ -7,6 +7,7 @@ mod batches;
 mod conditions;
 mod filters;
 mod indexes;
+mod limits;
 mod parsing;
 mod raw;
 mod reads;

@@ -2,9 +2,9 @@
 
 use local_cloud::tablestore::{Request, parse};
 use prost::Message;
-use tablestore::messages::GetRowRequest;
+use tablestore::messages::{GetRangeRequest, GetRowRequest};
 
-use super::raw::{get, row};
+use super::raw::{get, range, row};
 use super::*;
 
 const OPERATIONS: &[&str] = &[
@@ -86,8 +86,8 @@ fn filters_in_filters_end() {
 #[test]
 fn zeros_after_a_key_are_the_node_sdks() {
     let of = |bytes: Vec<u8>| {
-        let request = GetRowRequest { primary_key: bytes.into(), ..get("t", &id("a")) };
-        parse("GetRow", request.encode_to_vec().into()).unwrap().inspect().is_ok()
+        let request = GetRangeRequest { inclusive_start_primary_key: bytes.into(), ..range("t", &["a", "b"]) };
+        parse("GetRange", request.encode_to_vec().into()).unwrap().inspect().is_ok()
     };
     let key = PrimaryKey::min(["a", "b"]).to_plainbuffer();
     for (tail, expected) in [

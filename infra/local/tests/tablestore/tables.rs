@@ -17,15 +17,17 @@ async fn tables() {
         TableOptions { time_to_live_secs: 86_400, max_versions: 3, max_deviation_secs: 100, ..TableOptions::default() };
     client.create_table(&meta, &options).await.unwrap();
     let described = client.describe_table("history").await.unwrap();
-    assert_eq!((described.meta, described.options), (meta.clone(), options));
+    // What nobody asked for is told all the same.
+    let told = |options| TableOptions { allow_update: Some(true), ..options };
+    assert_eq!((described.meta, described.options), (meta.clone(), told(options)));
     assert_eq!(client.list_table().await.unwrap(), ["history"]);
 
     let refused = code(client.create_table(&meta, &options).await);
     assert_eq!(refused, "409 OTSObjectAlreadyExist: Requested table already exists.");
 
     let fewer = TableOptions { max_versions: 1, ..options };
-    assert_eq!(client.update_table("history", &fewer).await.unwrap(), fewer);
-    assert_eq!(client.describe_table("history").await.unwrap().options, fewer);
+    assert_eq!(client.update_table("history", &fewer).await.unwrap(), told(fewer));
+    assert_eq!(client.describe_table("history").await.unwrap().options, told(fewer));
 
     client.delete_table("history").await.unwrap();
     assert_eq!(client.list_table().await.unwrap(), Vec::<String>::new());
@@ -35,6 +37,32 @@ async fn tables() {
     assert!(client.get_row(&GetRow::new("history", id("a"))).await.unwrap_err().is_table_missing());
     let put = PutRow::new("history", id("a"));
     assert!(client.put_row(&put).await.unwrap_err().is_table_missing());
+}
+
+#[tokio::test]
+async fn whether_updates_write_whole_rows_is_said_at_the_start() {
+    use tablestore::messages::{
+        CreateTableRequest, DescribeTableResponse, TableNameRequest, TableOptions, UpdateTableRequest,
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let cloud = Cloud::start(dir.path()).await;
+    let whole = |whole| TableOptions { update_full_row: Some(whole), ..TableOptions::default() };
+    let update = |table_options| UpdateTableRequest {
+        table_name: "t".into(),
+        table_options: Some(table_options),
+        ..UpdateTableRequest::default()
+    };
+    for wanted in [true, false] {
+        let table = raw::table("t", &["id"], &[]);
+        let options = TableOptions { update_full_row: Some(wanted), ..table.table_options.unwrap() };
+        cloud.tell("CreateTable", &CreateTableRequest { table_options: Some(options), ..table }).unwrap();
+        let refused = cloud.tell("UpdateTable", &update(whole(!wanted))).unwrap_err();
+        assert!(refused.starts_with("400 OTSParameterInvalid"), "{refused}");
+        let name = TableNameRequest { table_name: "t".into() };
+        let described: DescribeTableResponse = cloud.call("DescribeTable", &name).unwrap();
+        assert_eq!(described.table_options.update_full_row, Some(wanted));
+        cloud.tell("DeleteTable", &name).unwrap();
+    }
 }
 
 #[tokio::test]

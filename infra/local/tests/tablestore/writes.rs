@@ -114,7 +114,7 @@ async fn keys_that_do_not_fit_the_table() {
         (PrimaryKey::new("di", "a"), "OTSInvalidPK: Validate PK name fail. Input: di, Meta: id."),
         (PrimaryKey::new("id", 1), "OTSInvalidPK: Validate PK type fail. Input: VT_INTEGER, Meta: VT_STRING."),
         (PrimaryKey::new("id", vec![1u8]), "OTSInvalidPK: Validate PK type fail. Input: VT_BLOB, Meta: VT_STRING."),
-        (PrimaryKey::min(["id"]), "OTSParameterInvalid: Unknown or unsupported CellType in primary key: id."),
+        (PrimaryKey::min(["id"]), "OTSParameterInvalid: VT_INF_MIN is an invalid type for the primary key."),
         (
             id(&long),
             "OTSParameterInvalid: The length of primary key column: 'id' exceeds the MaxLength:1024 with CurrentLength:1025.",
@@ -143,7 +143,7 @@ async fn limits_of_a_write() {
             columns(1025),
             "400 OTSParameterInvalid: The number of attribute columns exceeds the limit, limit count: 1024, column count: 1025.",
         ),
-        (put("a").column("9", 1), "400 OTSParameterInvalid: Invalid column name: '9'."),
+        (put("a").column("#9", 1), "400 OTSParameterInvalid: Invalid column name: '#9'."),
         (
             put("a").column("id", 1),
             "400 OTSParameterInvalid: Duplicated attribute column name with primary key column: 'id'.",
