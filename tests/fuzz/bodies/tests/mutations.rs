@@ -5,8 +5,13 @@ mod peak;
 use fastrand::Rng;
 use fuzz_bodies::{BODIES, Body};
 
-/// Mutations of each seed. All of them take about a second without optimisation.
+/// Mutations of each seed, unless `MUTATIONS` says another number. All of them take some seconds without optimisation.
 const ROUNDS: usize = 300;
+
+/// A number from the environment.
+fn setting(name: &str) -> Option<usize> {
+    std::env::var(name).ok().map(|value| value.parse().expect(name))
+}
 
 #[test]
 fn bodies_take_whatever_comes() {
@@ -17,9 +22,10 @@ fn bodies_take_whatever_comes() {
         for seed in &seeds {
             run(body, seed);
         }
-        let mut rng = Rng::with_seed(7);
+        let mut rng = Rng::with_seed(setting("MUTATION_SEED").unwrap_or(7) as u64);
+        let rounds = setting("MUTATIONS").unwrap_or(ROUNDS);
         for seed in &seeds {
-            for _ in 0..ROUNDS {
+            for _ in 0..rounds {
                 let mut input = seed.clone();
                 for _ in 0..rng.usize(1..4) {
                     mutate(&mut input, &seeds, &mut rng);

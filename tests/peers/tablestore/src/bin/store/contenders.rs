@@ -136,7 +136,7 @@ impl Server {
 
 impl Contender for Server {
     fn set(&self, row: usize, expected: u64, value: &[u8]) -> Result<(), Error> {
-        let column = Filter::equal("version", i64::try_from(expected)?).to_bytes();
+        let column = Filter::equal("version", i64::try_from(expected)?).to_bytes().into();
         let row_existence = RowExistence::ExpectExist as i32;
         self.put(row, value, Condition { row_existence, column_condition: Some(column) })
     }
