@@ -41,6 +41,7 @@
 
 mod context;
 mod diagnostic;
+pub mod events;
 pub mod http_trigger;
 mod payload;
 mod respond;

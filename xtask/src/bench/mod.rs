@@ -2,6 +2,8 @@
 
 mod migrations;
 mod prechecks;
+mod runtime;
+mod tablestore;
 
 use rig::Error;
 
@@ -13,6 +15,10 @@ pub enum What {
     Migrations,
     /// A person's question what the cloud tells of one instance, and of a hundred.
     Prechecks,
+    /// What an invocation costs: with fc_runtime, on bare hyper and with lambda_runtime.
+    Runtime,
+    /// Tablestore: the client beside other clients, the local server's store beside other stores.
+    Tablestore,
 }
 
 /// Measures and prints.
@@ -20,6 +26,8 @@ pub fn run(what: What) -> Result<(), Error> {
     match what {
         What::Migrations => migrations::run(),
         What::Prechecks => prechecks::run(),
+        What::Runtime => runtime::run(),
+        What::Tablestore => tablestore::run(),
     }
 }
 
