@@ -1,7 +1,6 @@
 //! Medians, ranges, ratios and goals.
 
-/// Most bytes of a stripped function.
-const MOST_BYTES: u64 = 4_000_000;
+use crate::package::MOST_BYTES;
 
 /// One figure of one peer, a value for each round.
 pub struct Series {
