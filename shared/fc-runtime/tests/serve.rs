@@ -206,7 +206,7 @@ async fn streams_reach_http_callers_chunk_by_chunk_and_events_whole() {
         tokio::spawn(async move {
             sender.send_data("one ".into()).await.unwrap();
             match breaks {
-                true => sender.send_error("cut".into()).await,
+                true => sender.send_error("cut".into()),
                 false => sender.send_data("two".into()).await.unwrap(),
             }
         });
@@ -270,7 +270,7 @@ where
 }
 
 #[tokio::test]
-async fn layers_see_invocations_and_a_dropped_one_is_a_failure() {
+async fn layers_see_invocations_and_their_errors_are_answers() {
     let (listener, address) = socket();
     let handler = service_fn(async |_: LambdaEvent<Value>| Err::<(), _>(NoSuchDisk("d-1".into())));
     let seen = Arc::new(AtomicU32::new(0));
@@ -279,8 +279,8 @@ async fn layers_see_invocations_and_a_dropped_one_is_a_failure() {
     beside(Runtime::new(handler).layer(layer).listener(listener).run(), async {
         let mut client = Client::connect(address).await;
         assert_eq!(client.invoke("{}").await.json(), json!({ "errorType": "NoSuchDisk", "errorMessage": "d-1" }));
-        let dropped = client.invoke("{}").await;
-        assert_eq!((dropped.fc_status(), dropped.json()["errorType"].as_str()), ("404", Some("RuntimeStopped")));
+        let refused = client.invoke("{}").await;
+        assert_eq!((refused.fc_status(), refused.json()["errorMessage"].as_str()), ("404", Some("not this one")));
         assert_eq!(seen.load(Ordering::SeqCst), 2);
     })
     .await;
