@@ -81,6 +81,8 @@ pub(crate) struct Server {
     listener: tokio::net::TcpListener,
     terminate: Signal,
     shared: Arc<Shared>,
+    /// A connection for which there is no room yet.
+    waiting: Option<TcpStream>,
     #[cfg(feature = "graceful-shutdown")]
     serving: crate::shutdown::Serving,
 }
@@ -124,6 +126,7 @@ impl Server {
             listener: tokio::net::TcpListener::from_std(listener)?,
             terminate: signal(SignalKind::terminate())?,
             shared: Arc::new(shared),
+            waiting: None,
             #[cfg(feature = "graceful-shutdown")]
             serving: crate::shutdown::Serving::begin(),
         })
@@ -132,25 +135,29 @@ impl Server {
     /// The next connection; none when no more are to come. Loses nothing when it is dropped.
     pub(crate) async fn accept(&mut self) -> Result<Option<Guest>, Error> {
         loop {
-            let full = self.shared.peers.len() >= self.shared.limits.connections.max(1);
-            let accepted = async {
-                if full {
-                    self.shared.peers.shed();
-                    // Room or not, it looks again.
-                    let _ = tokio::time::timeout(ACCEPT_REST, self.shared.room.notified()).await;
-                    return None;
-                }
-                match self.listener.accept().await {
-                    Ok((stream, _)) => Some(stream),
-                    Err(error) => {
-                        tracing::warn!(%error, "accept");
-                        tokio::time::sleep(ACCEPT_REST).await;
-                        None
+            let shared = &*self.shared;
+            let waiting = &mut self.waiting;
+            let listener = &self.listener;
+            let seated = async {
+                if waiting.is_none() {
+                    match listener.accept().await {
+                        Ok((stream, _)) => *waiting = Some(stream),
+                        Err(error) => {
+                            tracing::warn!(%error, "accept");
+                            tokio::time::sleep(ACCEPT_REST).await;
+                        }
                     }
                 }
+                if waiting.is_some() && shared.peers.len() >= shared.limits.connections.max(1) {
+                    shared.peers.shed();
+                    // Room or not, it looks again.
+                    let _ = tokio::time::timeout(ACCEPT_REST, shared.room.notified()).await;
+                    return None;
+                }
+                waiting.take()
             };
             let fatal = async {
-                match &self.shared.fatal {
+                match &shared.fatal {
                     Some((place, told)) => {
                         told.notified().await;
                         place.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -160,8 +167,8 @@ impl Server {
             };
             tokio::select! {
                 biased;
-                accepted = accepted => {
-                    if let Some(stream) = accepted {
+                seated = seated => {
+                    if let Some(stream) = seated {
                         let peer = self.shared.peers.join();
                         return Ok(Some(Guest { stream, seat: Seat { shared: self.shared.clone(), peer } }));
                     }

@@ -128,11 +128,13 @@ impl Peers {
         self.with(|peers| peers.iter().for_each(|peer| peer.leave()));
     }
 
-    /// Asks one that has nothing to do to leave: rather one that never sent a request.
+    /// Asks one that has nothing to do to leave: rather one that never sent a request. While there are
+    /// such strangers in the middle of one, it waits for them; they are answered or cut off soon.
     pub(super) fn shed(&self) {
         self.with(|peers| {
-            let idle = peers.iter().filter(|peer| peer.phase() == Phase::Idle && !peer.writing());
-            if let Some(peer) = idle.min_by_key(|peer| peer.requests() > 0) {
+            let strangers = peers.iter().any(|peer| peer.requests() == 0);
+            let mut idle = peers.iter().filter(|peer| peer.phase() == Phase::Idle && !peer.writing());
+            if let Some(peer) = idle.find(|peer| !strangers || peer.requests() == 0) {
                 peer.leave();
             }
         });
