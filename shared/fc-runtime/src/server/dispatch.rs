@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::sync::Mutex;
 use tower::Service;
 
-use super::log::marker;
+use super::log::Log;
 use super::peer::Phase;
 use super::tell::{refuse, tell};
 use super::{Desk, Handlers, Seat, Shared, body};
@@ -66,8 +66,8 @@ where
         peer.enter(Phase::Answering);
         match control {
             Control::Invoke | Control::HttpInvoke => event(shared, handlers, parts, body, context, control).await,
-            Control::Initialize => hook("Initialize", shared.hooks.initialize.as_ref(), context).await,
-            Control::PreStop => hook("PreStop", shared.hooks.pre_stop.as_ref(), context).await,
+            Control::Initialize => hook(&shared.log, "Initialize", shared.hooks.initialize.as_ref(), context).await,
+            Control::PreStop => hook(&shared.log, "PreStop", shared.hooks.pre_stop.as_ref(), context).await,
         }
     };
     peer.enter(Phase::Idle);
@@ -106,9 +106,9 @@ where
             return Err(shared.unready(error));
         }
         let request_id = call.request_id();
-        marker("Invoke Start", request_id);
+        shared.log.start("Invoke Start", request_id);
         let outcome = guarded(|| handlers.events.call(invocation)).await;
-        marker("Invoke End", request_id);
+        shared.log.end("Invoke End", request_id);
         outcome
     };
     let failed = match outcome {
@@ -164,16 +164,16 @@ async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, re
     if let Err(error) = poll_fn(|cx| handlers.http.poll_ready(cx)).await {
         return Err(shared.unready(error));
     }
-    marker("Invoke Start", &request_id);
+    shared.log.start("Invoke Start", &request_id);
     let outcome = guarded(|| handlers.http.call(request)).await;
-    marker("Invoke End", &request_id);
+    shared.log.end("Invoke End", &request_id);
     outcome.flatten()
 }
 
 /// Calls a lifecycle hook. FC waits for an answer where one is configured, also without a handler.
-async fn hook(what: &str, hook: Option<&Mutex<Hook>>, context: Context) -> Answer {
+async fn hook(log: &Log, what: &str, hook: Option<&Mutex<Hook>>, context: Context) -> Answer {
     let request_id = context.request_id.clone();
-    marker(&format!("{what} Start"), &request_id);
+    log.start(&format!("{what} Start"), &request_id);
     let mut outcome = Ok(());
     if let Some(hook) = hook {
         let mut hook = hook.lock().await;
@@ -183,7 +183,7 @@ async fn hook(what: &str, hook: Option<&Mutex<Hook>>, context: Context) -> Answe
     if what == "PreStop" {
         crate::shutdown::run_hook().await;
     }
-    marker(&format!("{what} End"), &request_id);
+    log.end(&format!("{what} End"), &request_id);
     outcome.map(|()| Response::new(Body::empty())).inspect_err(|diagnostic| {
         tracing::error!(error_type = diagnostic.error_type, error_message = diagnostic.error_message, "{what} failed");
     })

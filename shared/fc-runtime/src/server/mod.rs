@@ -19,6 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tower::Service;
 
+use log::Log;
 use peer::{Peer, Peers};
 
 use crate::hooks::Hooks;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     config: Arc<Config>,
     limits: Limits,
     hooks: Hooks,
+    log: Log,
     peers: Peers,
     /// A connection is over.
     room: Notify,
@@ -117,6 +119,7 @@ impl Server {
             config: Arc::new(Config::from_env()),
             limits,
             hooks,
+            log: Log::default(),
             peers: Peers::default(),
             room: Notify::new(),
             places,
@@ -178,6 +181,7 @@ impl Server {
                         return Err(error);
                     }
                 }
+                () = shared.log.left_over() => shared.log.flush(),
                 _ = self.terminate.recv() => {
                     tracing::info!("SIGTERM received");
                     return Ok(None);
@@ -206,6 +210,7 @@ impl Server {
                 Err(_) => break,
             }
         }
+        shared.log.flush();
         #[cfg(feature = "graceful-shutdown")]
         {
             crate::shutdown::run_hook().await;
