@@ -37,9 +37,10 @@ impl Log {
         }
     }
 
-    /// Ready when there are lines to [`flush`](Self::flush).
-    pub(super) async fn left_over(&self) {
+    /// Waits until there are lines, and until every task that is ready now has run; then writes them.
+    pub(super) async fn flush_left_over(&self) {
         self.left_over.notified().await;
+        self.flush();
     }
 
     pub(super) fn flush(&self) {
