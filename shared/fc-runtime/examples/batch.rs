@@ -1,6 +1,6 @@
 //! A batch of messages of which some fail: the generic part borrows the part for one message.
 
-use fc_runtime::{Context, Error, LambdaEvent, service_fn, tracing};
+use fc_runtime::{Error, LambdaEvent, service_fn, tracing};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +53,6 @@ pub async fn main() -> Result<(), Error> {
 async fn a_context_is_easily_made() {
     let message = |id: &str, body: Value| Message { message_id: id.into(), message_body: body };
     let batch = vec![message("a", 1.into()), message("b", 2.into()), message("c", "x".into())];
-    let event = LambdaEvent { payload: batch, context: Context::default() };
+    let event = LambdaEvent { payload: batch, context: fc_runtime::Context::default() };
     assert_eq!(each(&even, event).await.unwrap(), Outcome { failed: vec!["a".into(), "c".into()] });
 }

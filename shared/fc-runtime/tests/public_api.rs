@@ -146,8 +146,8 @@ fn listed(item: Item, public: &BTreeSet<String>) -> Option<Item> {
                 return None;
             }
         }
-        // Their input is what a reader needs; the macros themselves are private.
-        Item::Macro(item) if item.ident.is_none() => strip(&mut item.attrs),
+        // Types and impls that a macro makes: its input is what a reader needs.
+        Item::Macro(item) if item.ident.is_none() && !item.mac.path.is_ident("thread_local") => strip(&mut item.attrs),
         _ => return None,
     }
     Some(item)

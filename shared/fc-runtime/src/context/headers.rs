@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use super::{Credentials, FcContext};
 
@@ -27,7 +27,6 @@ enum Field {
     RequestId,
     AccessKeyId,
     AccessKeySecret,
-    SecurityToken,
     Region,
     AccountId,
     FunctionName,
@@ -54,7 +53,6 @@ impl Field {
             "request-id" => Self::RequestId,
             "access-key-id" => Self::AccessKeyId,
             "access-key-secret" => Self::AccessKeySecret,
-            "security-token" => Self::SecurityToken,
             "region" => Self::Region,
             "account-id" => Self::AccountId,
             "function-name" => Self::FunctionName,
@@ -82,6 +80,8 @@ pub(crate) struct Headers {
     /// below 4 GB.
     places: [(u32, u32); FIELDS],
     control: Option<Control>,
+    /// By far the longest of them: it stays where it is.
+    security_token: Option<HeaderValue>,
 }
 
 impl Headers {
@@ -90,6 +90,10 @@ impl Headers {
         let mut found = Self { text: String::with_capacity(512), ..Self::default() };
         for (name, value) in headers {
             let Some(name) = name.as_str().strip_prefix(PREFIX) else { continue };
+            if name == "security-token" {
+                found.security_token = Some(value.clone());
+                continue;
+            }
             let Ok(value) = value.to_str() else { continue };
             if let Some(field) = Field::of(name) {
                 let start = found.text.len() as u32;
@@ -144,7 +148,12 @@ impl Headers {
             credentials: Credentials {
                 access_key_id: text(Field::AccessKeyId),
                 access_key_secret: text(Field::AccessKeySecret),
-                security_token: present(Field::SecurityToken),
+                security_token: self
+                    .security_token
+                    .as_ref()
+                    .and_then(|v| v.to_str().ok())
+                    .filter(|v| !v.is_empty())
+                    .map(ToOwned::to_owned),
             },
             region: text(Field::Region),
             account_id: text(Field::AccountId),

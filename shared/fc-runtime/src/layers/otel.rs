@@ -67,7 +67,10 @@ where
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
         let context = &invocation.context;
-        let name = context.env_config.function_name.as_str();
+        let name = match context.env_config.function_name.as_str() {
+            "" => context.fc().function_name.as_str(),
+            name => name,
+        };
         let span = tracing::info_span!(
             "invoke",
             "otel.name" = name,

@@ -2,23 +2,24 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::Limited;
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use tokio::sync::Mutex;
 use tower::Service;
 
-use super::log::marker;
+use super::log::Log;
 use super::peer::Phase;
 use super::tell::{refuse, tell};
 use super::{Desk, Handlers, Seat, Shared, body};
-use crate::context::{Control, Headers, PREFIX};
+use crate::context::{Call, Control, Headers, PREFIX};
 use crate::hooks::Hook;
 use crate::http_trigger::{HttpRequest, Mount};
 use crate::respond::Answer;
@@ -65,27 +66,25 @@ where
         };
         peer.enter(Phase::Answering);
         match control {
-            Control::Invoke | Control::HttpInvoke => event(shared, handlers, parts, body, context, control).await,
-            Control::Initialize => hook("Initialize", shared.hooks.initialize.as_ref(), context).await,
-            Control::PreStop => hook("PreStop", shared.hooks.pre_stop.as_ref(), context).await,
+            Control::Invoke | Control::HttpInvoke => match invocation(parts, body, context, control) {
+                Ok((call, invocation)) => event(shared, handlers, &call, invocation).await,
+                Err(diagnostic) => Err(diagnostic),
+            },
+            Control::Initialize => hook(&shared.log, "Initialize", shared.hooks.initialize.as_ref(), context).await,
+            Control::PreStop => hook(&shared.log, "PreStop", shared.hooks.pre_stop.as_ref(), context).await,
         }
     };
     peer.enter(Phase::Idle);
     tell(answer, control)
 }
 
-/// Calls the event handler.
-async fn event<S, H>(
-    shared: &Shared,
-    handlers: &Mutex<Handlers<S, H>>,
+/// What goes through the layers, and the way back.
+fn invocation(
     request: Parts,
     body: Bytes,
     context: Context,
     control: Control,
-) -> Answer
-where
-    S: Service<LambdaInvocation, Response = (), Error = Error>,
-{
+) -> Result<(Arc<Call>, LambdaInvocation), Diagnostic> {
     let body = match control {
         Control::HttpInvoke => {
             let event = serde_json::to_vec(&HttpRequest::of(&request, &body));
@@ -94,11 +93,22 @@ where
         _ => body,
     };
     // A context that was made of a request has it.
-    let Some(call) = context.call().cloned() else { return Err(unanswered()) };
+    let call = context.call().cloned().ok_or_else(unanswered)?;
     let (mut parts, ()) = Response::new(()).into_parts();
     parts.headers = request.headers;
-    let invocation = LambdaInvocation { parts, body, context };
+    Ok((call, LambdaInvocation { parts, body, context }))
+}
 
+/// Calls the event handler.
+async fn event<S, H>(
+    shared: &Shared,
+    handlers: &Mutex<Handlers<S, H>>,
+    call: &Call,
+    invocation: LambdaInvocation,
+) -> Answer
+where
+    S: Service<LambdaInvocation, Response = (), Error = Error>,
+{
     let outcome = {
         let _place = shared.place().await;
         let mut handlers = handlers.lock().await;
@@ -106,9 +116,9 @@ where
             return Err(shared.unready(error));
         }
         let request_id = call.request_id();
-        marker("Invoke Start", request_id);
+        shared.log.start("Invoke Start", request_id);
         let outcome = guarded(|| handlers.events.call(invocation)).await;
-        marker("Invoke End", request_id);
+        shared.log.end("Invoke End", request_id);
         outcome
     };
     let failed = match outcome {
@@ -120,9 +130,8 @@ where
         tracing::error!(request_id = call.request_id(), error = failed.error_message, "a layer failed");
     }
     // What the handler answered stands, whatever a layer says after it.
-    let answered = call.take_answer();
-    let response = answered.unwrap_or_else(|| Err(failed.unwrap_or_else(unanswered)))?;
-    if control == Control::HttpInvoke || response.body().is_whole() {
+    let response = call.take_answer().unwrap_or_else(|| Err(failed.unwrap_or_else(unanswered)))?;
+    if call.control() == Control::HttpInvoke || response.body().is_whole() {
         return Ok(response);
     }
     // FC does not stream the answer of an event. Collected here, a stream that breaks off becomes
@@ -164,16 +173,16 @@ async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, re
     if let Err(error) = poll_fn(|cx| handlers.http.poll_ready(cx)).await {
         return Err(shared.unready(error));
     }
-    marker("Invoke Start", &request_id);
+    shared.log.start("Invoke Start", &request_id);
     let outcome = guarded(|| handlers.http.call(request)).await;
-    marker("Invoke End", &request_id);
+    shared.log.end("Invoke End", &request_id);
     outcome.flatten()
 }
 
 /// Calls a lifecycle hook. FC waits for an answer where one is configured, also without a handler.
-async fn hook(what: &str, hook: Option<&Mutex<Hook>>, context: Context) -> Answer {
+async fn hook(log: &Log, what: &str, hook: Option<&Mutex<Hook>>, context: Context) -> Answer {
     let request_id = context.request_id.clone();
-    marker(&format!("{what} Start"), &request_id);
+    log.start(&format!("{what} Start"), &request_id);
     let mut outcome = Ok(());
     if let Some(hook) = hook {
         let mut hook = hook.lock().await;
@@ -183,21 +192,44 @@ async fn hook(what: &str, hook: Option<&Mutex<Hook>>, context: Context) -> Answe
     if what == "PreStop" {
         crate::shutdown::run_hook().await;
     }
-    marker(&format!("{what} End"), &request_id);
+    log.end(&format!("{what} End"), &request_id);
     outcome.map(|()| Response::new(Body::empty())).inspect_err(|diagnostic| {
         tracing::error!(error_type = diagnostic.error_type, error_message = diagnostic.error_message, "{what} failed");
     })
 }
 
 /// Awaits what `start` returns; a panic on the way is an error.
-async fn guarded<Fut: Future>(start: impl FnOnce() -> Fut) -> Result<Fut::Output, Diagnostic> {
-    let panicked = |panic: Box<dyn std::any::Any + Send>| Diagnostic::panicked(&*panic);
-    let mut running = pin!(catch_unwind(AssertUnwindSafe(start)).map_err(panicked)?);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(panicked(panic))),
-    })
-    .await
+fn guarded<Fut: Future>(start: impl FnOnce() -> Fut) -> Guarded<Fut> {
+    match catch_unwind(AssertUnwindSafe(start)) {
+        Ok(running) => Guarded { running: Some(running), panicked: None },
+        Err(panic) => Guarded { running: None, panicked: Some(Diagnostic::panicked(&*panic)) },
+    }
+}
+
+pin_project! {
+    /// A future whose panics are errors.
+    struct Guarded<Fut> {
+        #[pin]
+        running: Option<Fut>,
+        panicked: Option<Diagnostic>,
+    }
+}
+
+impl<Fut: Future> Future for Guarded<Fut> {
+    type Output = Result<Fut::Output, Diagnostic>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some(panicked) = this.panicked.take() {
+            return Poll::Ready(Err(panicked));
+        }
+        // Polled after its end it has nothing more to say, as any future.
+        let Some(running) = this.running.as_mut().as_pin_mut() else { return Poll::Pending };
+        match catch_unwind(AssertUnwindSafe(|| running.poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => Poll::Ready(Err(Diagnostic::panicked(&*panic))),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,8 +17,10 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::task::AbortHandle;
 use tower::Service;
 
+use log::Log;
 use peer::{Peer, Peers};
 
 use crate::hooks::Hooks;
@@ -45,6 +47,7 @@ pub(crate) struct Shared {
     config: Arc<Config>,
     limits: Limits,
     hooks: Hooks,
+    log: Arc<Log>,
     peers: Peers,
     /// A connection is over.
     room: Notify,
@@ -83,6 +86,8 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
     /// A connection for which there is no room yet.
     waiting: Option<TcpStream>,
+    /// Writes what is left over of the log.
+    flushing: AbortOnDrop,
     #[cfg(feature = "graceful-shutdown")]
     serving: crate::shutdown::Serving,
 }
@@ -117,16 +122,24 @@ impl Server {
             config: Arc::new(Config::from_env()),
             limits,
             hooks,
+            log: Arc::default(),
             peers: Peers::default(),
             room: Notify::new(),
             places,
             fatal,
         };
+        let log = shared.log.clone();
+        let flushing = tokio::spawn(async move {
+            loop {
+                log.flush_left_over().await;
+            }
+        });
         Ok(Self {
             listener: tokio::net::TcpListener::from_std(listener)?,
             terminate: signal(SignalKind::terminate())?,
             shared: Arc::new(shared),
             waiting: None,
+            flushing: AbortOnDrop(flushing.abort_handle()),
             #[cfg(feature = "graceful-shutdown")]
             serving: crate::shutdown::Serving::begin(),
         })
@@ -192,6 +205,7 @@ impl Server {
         let Self {
             listener,
             shared,
+            flushing,
             #[cfg(feature = "graceful-shutdown")]
             serving,
             ..
@@ -206,11 +220,22 @@ impl Server {
                 Err(_) => break,
             }
         }
+        drop(flushing);
+        shared.log.flush();
         #[cfg(feature = "graceful-shutdown")]
         {
             crate::shutdown::run_hook().await;
             drop(serving);
         }
+    }
+}
+
+/// A task that ends with its owner.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
