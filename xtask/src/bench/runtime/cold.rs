@@ -76,7 +76,7 @@ pub fn run(programs: &Programs) -> Result<(), Error> {
     goal(&fc_static.times, &lambda.times, Goal::AtMost(0.75));
     goal(&function.times, &bare.times, Goal::AtMost(1.3));
     client(&programs.client_cost)?;
-    memory(&programs.function)
+    memory(programs)
 }
 
 /// The HTTP client with TLS: what the first invocation of a process pays, and what it costs after that.
@@ -105,21 +105,31 @@ fn http(program: &Path, settings: &[(&str, &str)], expected: &[u8]) -> Result<f6
 
 fn on_lambda(program: &Path) -> Result<f64, Error> {
     let mut api = LambdaApi::new()?;
-    let env = api.env(1)?;
-    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let process = Process::start(program, &env)?;
+    let process = start_on_lambda(program, &api)?;
     let first = api.first()?;
     Ok(first.duration_since(process.began).as_secs_f64() * 1000.0)
 }
 
+fn start_on_lambda(program: &Path, api: &LambdaApi) -> Result<Process, Error> {
+    let env = api.env(1)?;
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Process::start(program, &env)
+}
+
 /// Of a whole function, with its clients built.
-fn memory(program: &Path) -> Result<(), Error> {
+fn memory(programs: &Programs) -> Result<(), Error> {
     const ROUNDS: usize = 3;
+    let mut lambda = Series::new("lambda_runtime echo, after 1,000");
     let mut first = Series::new("osferry-precheck, after 1,000");
     let mut later = Series::new("osferry-precheck, after 11,000");
     for _ in 0..ROUNDS {
+        let mut api = LambdaApi::new()?;
+        let process = start_on_lambda(&programs.lambda_run, &api)?;
+        api.count(1_000)?;
+        lambda.push(process.resident()? as f64);
         let port = free_port()?.to_string();
-        let mut process = Process::start(program, &[SETTINGS, &[("FC_SERVER_PORT", port.as_str())]].concat())?;
+        let mut process =
+            Process::start(&programs.function, &[SETTINGS, &[("FC_SERVER_PORT", port.as_str())]].concat())?;
         let mut stream = connect(&mut process, port.parse()?)?;
         let request = request();
         for (count, series) in [(1_000, &mut first), (10_000, &mut later)] {
@@ -130,7 +140,8 @@ fn memory(program: &Path) -> Result<(), Error> {
         }
     }
     heading("resident memory of a whole function, KiB", ROUNDS);
-    [&first, &later].iter().for_each(|series| series.print(0));
+    [&lambda, &first, &later].iter().for_each(|series| series.print(0));
+    goal(&first, &lambda, Goal::AtMost(1.3));
     growth(&later, &first, 100.0);
     Ok(())
 }
