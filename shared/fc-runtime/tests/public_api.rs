@@ -160,7 +160,10 @@ fn listed(item: Item, public: &Public) -> Option<Item> {
                 return None;
             }
         }
-        // Types and impls that a macro makes: its input is what a reader needs.
+        Item::Macro(item) if item.mac.path.is_ident("pin_project") => {
+            return listed(syn::parse2(item.mac.tokens.clone()).unwrap(), public);
+        }
+        // Impls that a macro makes: its input is what a reader needs.
         Item::Macro(item) if item.ident.is_none() && !item.mac.path.is_ident("thread_local") => strip(&mut item.attrs),
         _ => return None,
     }
