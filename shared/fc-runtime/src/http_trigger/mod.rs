@@ -22,7 +22,7 @@
 //! }
 //! ```
 //!
-//! **A service that exists already.** Every [`tower`](crate::tower) service over such requests will do,
+//! **A service that exists already.** Every [`tower`] service over such requests will do,
 //! an `axum::Router` among them: `http_trigger::run(router)`. The context is in the request's
 //! extensions: `axum::Extension<fc_runtime::Context>`.
 //!

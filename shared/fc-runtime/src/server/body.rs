@@ -1,9 +1,16 @@
 //! Reading a request's body.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use bytes::Bytes;
-use http_body::Body;
-use http_body_util::BodyExt;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
+
+use super::peer::Peer;
+use crate::Error;
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -68,4 +75,43 @@ async fn discard(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
         }
     }
     Err(Unread::TooLarge)
+}
+
+/// A body that a handler reads itself, watched meanwhile: a client that stops sending must not hold up
+/// a handler for ever.
+pub(super) struct Piecemeal {
+    body: Limited<Incoming>,
+    peer: Arc<Peer>,
+}
+
+impl Piecemeal {
+    /// `body` of `peer`, `most` bytes at most.
+    pub(super) fn new(body: Incoming, most: usize, peer: Arc<Peer>) -> Self {
+        Self { body: Limited::new(body, most), peer }
+    }
+}
+
+impl Body for Piecemeal {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.peer.set_owing(polled.is_pending());
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Piecemeal {
+    fn drop(&mut self) {
+        self.peer.set_owing(false);
+    }
 }

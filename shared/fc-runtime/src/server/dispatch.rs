@@ -9,12 +9,12 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
-use http_body_util::Limited;
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::sync::Mutex;
 use tower::Service;
 
+use super::body::Piecemeal;
 use super::log::Log;
 use super::peer::Phase;
 use super::tell::{refuse, tell};
@@ -54,7 +54,7 @@ where
     let most = shared.limits.event_bytes;
     let answer = if H::MOUNTED && control == Control::HttpInvoke {
         peer.enter(Phase::Answering);
-        let body = Body::new(Limited::new(body, most));
+        let body = Body::new(Piecemeal::new(body, most, peer.clone()));
         http(shared, handlers, client_request(parts, body, context)).await
     } else {
         let body = match body::whole(body, most).await {

@@ -31,6 +31,8 @@ pub(super) struct Peer {
     moves: AtomicU32,
     /// A write waits for the other side.
     writing: AtomicBool,
+    /// A handler waits for the rest of its request's body.
+    owing: AtomicBool,
     leaving: AtomicBool,
     waker: AtomicWaker,
 }
@@ -72,8 +74,17 @@ impl Peer {
         self.writing.store(writing, Ordering::Relaxed);
     }
 
-    pub(super) fn writing(&self) -> bool {
+    fn writing(&self) -> bool {
         self.writing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_owing(&self, owing: bool) {
+        self.owing.store(owing, Ordering::Relaxed);
+    }
+
+    /// Whether the other side is waited for, in whatever way.
+    pub(super) fn is_waited_for(&self) -> bool {
+        matches!(self.phase(), Phase::Head | Phase::Body) || self.writing() || self.owing.load(Ordering::Relaxed)
     }
 
     /// Asks the connection to end after the request that it is at.
@@ -133,7 +144,7 @@ impl Peers {
     pub(super) fn shed(&self) {
         self.with(|peers| {
             let strangers = peers.iter().any(|peer| peer.requests() == 0);
-            let mut idle = peers.iter().filter(|peer| peer.phase() == Phase::Idle && !peer.writing());
+            let mut idle = peers.iter().filter(|peer| peer.phase() == Phase::Idle && !peer.is_waited_for());
             if let Some(peer) = idle.find(|peer| !strangers || peer.requests() == 0) {
                 peer.leave();
             }

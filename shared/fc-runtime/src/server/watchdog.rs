@@ -50,7 +50,7 @@ impl Watchdog {
         loop {
             let phase = peer.phase();
             if !self.asleep {
-                if phase == Phase::Idle && !peer.writing() {
+                if phase == Phase::Idle && !peer.is_waited_for() {
                     return Poll::Pending;
                 }
                 self.look(peer, Duration::ZERO);
@@ -61,16 +61,16 @@ impl Watchdog {
             }
             self.asleep = false;
             self.look(peer, self.tick);
-            let owes = matches!(phase, Phase::Head | Phase::Body) || peer.writing();
+            let waited_for = peer.is_waited_for();
             let over = match phase {
                 Phase::Head => self.same >= self.head,
                 Phase::Body => self.same >= self.body,
                 Phase::Idle | Phase::Answering => false,
             };
-            if over || (owes && self.quiet >= self.stall) {
+            if over || (waited_for && self.quiet >= self.stall) {
                 return Poll::Ready(());
             }
-            if phase != Phase::Idle || peer.writing() {
+            if phase != Phase::Idle || waited_for {
                 self.sleep_again();
             }
         }

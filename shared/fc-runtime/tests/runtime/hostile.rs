@@ -4,12 +4,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use fc_runtime::http_trigger::{Request, RequestExt};
 use fc_runtime::{Error, LambdaEvent, Limits, Runtime, service_fn};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{Client, beside, socket};
+use crate::client::{Client, beside, http_request, socket};
 
 /// No answer and no end within this is a hang. Nothing waits for it to pass.
 const HANG: Duration = Duration::from_secs(60);
@@ -184,6 +185,21 @@ async fn whoever_does_not_read_is_cut_off() {
             }
         };
         tokio::time::timeout(HANG, gone).await.expect("it hangs");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_does_not_wait_for_ever_for_a_body() {
+    let (listener, address) = socket();
+    let handler = service_fn(async |request: Request| Ok::<_, Error>(request.into_bytes().await?.len().to_string()));
+    beside(Runtime::for_http(handler).limits(limits()).listener(listener).run(), async {
+        let mut slow = connect(address).await;
+        slow.write_all(b"POST / HTTP/1.1\r\nhost: f\r\ncontent-length: 9\r\n\r\n123").await.unwrap();
+        // Its turn comes when the slow one has lost its own.
+        let answer = Client::connect(address).await.send(http_request("POST", "/", "four")).await;
+        assert_eq!(answer.body, "4");
+        assert!(!rest(slow).await.starts_with("HTTP/1.1 200 "));
     })
     .await;
 }
