@@ -24,6 +24,16 @@ pub fn cargo() -> String {
     std::env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
+/// Builds for a deployment: `profile.dist`, and what only the linker can do for its size. Equal functions become
+/// one, and relocations are packed, which needs glibc 2.36: s.yaml's `custom.debian12` has it.
+pub fn dist(arguments: &[&str]) -> Result<(), Error> {
+    // Where Rust links with LLD of its own; elsewhere the linker may not know the first.
+    let target = r#"cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))"#;
+    let flags = "['-Clink-arg=-Wl,--icf=all', '-Clink-arg=-Wl,-z,pack-relative-relocs']";
+    let config = format!("target.'{target}'.rustflags={flags}");
+    run(&cargo(), &[&["build", "--profile", "dist", "--config", &config], arguments].concat())
+}
+
 /// Installs what guests are built and run with, when it may; otherwise says how.
 pub fn tools() -> Result<(), Error> {
     install(&missing_tools())

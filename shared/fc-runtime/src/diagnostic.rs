@@ -1,4 +1,21 @@
 //! How a failed invocation is told to its caller.
+//!
+//! ```
+//! use fc_runtime::{Diagnostic, LambdaEvent};
+//!
+//! #[derive(Debug)]
+//! struct NoSuchDisk(String);
+//!
+//! impl From<NoSuchDisk> for Diagnostic {
+//!     fn from(error: NoSuchDisk) -> Self {
+//!         Self { error_type: "NoSuchDisk".into(), error_message: error.0 }
+//!     }
+//! }
+//!
+//! async fn handler(_: LambdaEvent<()>) -> Result<(), NoSuchDisk> {
+//!     Err(NoSuchDisk("d-1".into()))
+//! }
+//! ```
 
 use std::any::{Any, type_name_of_val};
 use std::convert::Infallible;
@@ -11,7 +28,8 @@ use crate::Error;
 /// Type and message of a failure: the body of a failed invocation's answer.
 ///
 /// As JSON `{"errorType": …, "errorMessage": …}` (FC docs, error handling). A handler's error type
-/// needs `Into<Diagnostic>`; [`Error`], strings and I/O errors have it.
+/// needs `Into<Diagnostic>`; [`Error`], strings and I/O errors have it, and with the features `anyhow`,
+/// `eyre` and `miette` the errors of those crates.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnostic {
@@ -41,40 +59,30 @@ impl Diagnostic {
     }
 }
 
-impl From<Error> for Diagnostic {
-    fn from(value: Error) -> Self {
-        Self::of(&value)
-    }
+macro_rules! from_displayed {
+    ($($(#[$gate:meta])* $type:ty,)*) => {$(
+        $(#[$gate])*
+        impl From<$type> for Diagnostic {
+            fn from(value: $type) -> Self {
+                Self::of(&value)
+            }
+        }
+    )*};
 }
 
-impl From<Box<dyn std::error::Error>> for Diagnostic {
-    fn from(value: Box<dyn std::error::Error>) -> Self {
-        Self::of(&value)
-    }
-}
-
-impl From<Infallible> for Diagnostic {
-    fn from(value: Infallible) -> Self {
-        match value {}
-    }
-}
-
-impl From<String> for Diagnostic {
-    fn from(value: String) -> Self {
-        Self::of(&value)
-    }
-}
-
-impl From<&'static str> for Diagnostic {
-    fn from(value: &'static str) -> Self {
-        Self::of(&value)
-    }
-}
-
-impl From<std::io::Error> for Diagnostic {
-    fn from(value: std::io::Error) -> Self {
-        Self::of(&value)
-    }
+from_displayed! {
+    Error,
+    Box<dyn std::error::Error>,
+    Infallible,
+    String,
+    &'static str,
+    std::io::Error,
+    #[cfg(feature = "anyhow")]
+    anyhow::Error,
+    #[cfg(feature = "eyre")]
+    eyre::Report,
+    #[cfg(feature = "miette")]
+    miette::Report,
 }
 
 #[cfg(test)]
@@ -89,8 +97,23 @@ mod tests {
         assert!(told.error_type.contains("dyn core::error::Error"), "{}", told.error_type);
         assert_eq!(Diagnostic::from("x").error_type, "&&str");
         assert_eq!(Diagnostic::from(String::from("x")).error_type, "&alloc::string::String");
+        let local: Box<dyn std::error::Error> = "broken".into();
+        assert_eq!(Diagnostic::from(local).error_type, "&alloc::boxed::Box<dyn core::error::Error>");
         let io = Diagnostic::from(std::io::Error::other("disk"));
         assert_eq!((io.error_type.as_str(), io.error_message.as_str()), ("&std::io::error::Error", "disk"));
+    }
+
+    #[test]
+    #[cfg(all(feature = "anyhow", feature = "eyre", feature = "miette"))]
+    fn errors_of_error_crates_are_told_by_their_outermost_message() {
+        let told = [
+            Diagnostic::from(anyhow::anyhow!("inner").context("outer")),
+            Diagnostic::from(eyre::eyre!("inner").wrap_err("outer")),
+            Diagnostic::from(miette::miette!("inner").wrap_err("outer")),
+        ];
+        assert_eq!(told.each_ref().map(|d| d.error_message.as_str()), ["outer"; 3]);
+        let types = told.each_ref().map(|d| d.error_type.as_str());
+        assert_eq!(types, ["&anyhow::Error", "&eyre::Report", "&miette::eyreish::Report"]);
     }
 
     #[test]

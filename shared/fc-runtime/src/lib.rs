@@ -25,30 +25,48 @@
 //!   `FC_CUSTOM_LISTEN_PORT`, `FC_SERVER_PORT` or 9000, in this order.
 //! * Tells calls apart by `x-fc-control-path`, by method and path when a caller leaves it out:
 //!   `/invoke` carries an event, `/http-invoke` a client's HTTP request (see [`http_trigger`]),
-//!   `/initialize` and `/pre-stop` are lifecycle hooks and answered with 200.
+//!   `/initialize` and `/pre-stop` are lifecycle hooks ([`Runtime::on_initialize`],
+//!   [`Runtime::on_pre_stop`]).
 //! * Answers a failed invocation with `x-fc-status: 404` and `{"errorType", "errorMessage"}`: only
 //!   that header makes FC count a failure, retry it and use its onFailure destination. A panic, an
 //!   event that does not parse and an answer that does not serialise are such failures; the
 //!   process lives on in every case.
 //! * Prints `FC Invoke Start RequestId: …` and `FC Invoke End RequestId: …` around every call.
-//! * Returns from [`run`] after SIGTERM, when the requests already read are answered.
+//! * Bounds what a client can use up ([`Limits`]), and ends every call that it has begun, also when
+//!   the caller hangs up.
+//! * Returns from [`run`] after SIGTERM, when the requests already begun are answered.
 //!
 //! [`run`] calls the handler on the task that awaits it, one call at a time; the handler may borrow
 //! from its surroundings and need not be `Send`. For `instanceConcurrency` above 1 there is
-//! [`run_concurrent`].
+//! [`run_concurrent`]. A current-thread Tokio runtime is the right one for an instance with up to one
+//! CPU: with more threads every request crosses from one to another.
 //!
-//! What is not here: the AWS-only parts of a [`Context`] (Cognito identity, client context).
+//! # Features
+//!
+//! Those of lambda_runtime: `tracing` (on by default), `anyhow`, `eyre`, `miette`, `opentelemetry`,
+//! `graceful-shutdown`, and `concurrency-tokio`, which changes nothing: [`run_concurrent`] is always
+//! there. `env-filter` is this crate's own: it adds `EnvFilter` to `tracing::subscriber`, and the
+//! regular expressions that it needs.
+//!
+//! What differs from lambda_runtime is in `docs/coming-from-lambda-runtime.md`.
 
 mod context;
-mod diagnostic;
+pub mod diagnostic;
 pub mod events;
+mod hooks;
 pub mod http_trigger;
+pub mod layers;
+mod limits;
 mod payload;
 mod respond;
 mod response;
 mod runtime;
 mod server;
+#[cfg(feature = "graceful-shutdown")]
+mod shutdown;
+pub mod snapstart;
 pub mod streaming;
+#[cfg(feature = "tracing")]
 pub mod tracing;
 
 use std::fmt::Debug;
@@ -57,12 +75,21 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_core::Stream;
 use serde::{Deserialize, Serialize};
+use tower::util::ServiceFn;
 pub use tower::{self, Service, service_fn};
 
-pub use context::{Config, Context, Credentials, FcContext, LambdaEvent};
+pub use context::{
+    ClientApplication, ClientContext, CognitoIdentity, Config, Context, Credentials, FcContext, LambdaEvent,
+};
 pub use diagnostic::Diagnostic;
+pub use limits::Limits;
 pub use response::{FunctionResponse, IntoFunctionResponse, MetadataPrelude, StreamResponse};
 pub use runtime::{LambdaInvocation, Runtime};
+#[cfg(feature = "graceful-shutdown")]
+pub use shutdown::spawn_graceful_shutdown_handler;
+pub use snapstart::SnapStartResource;
+
+use layers::TracingLayer;
 
 /// A boxed future, as hand-written services and layers return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -91,11 +118,12 @@ where
     D: Into<Bytes> + Send,
     E: Into<Error> + Send + Debug,
 {
-    Runtime::new(handler).run().await
+    Runtime::new(handler).layer(TracingLayer::new()).run().await
 }
 
-/// As [`run`], with every invocation on a task and a clone of `handler` of its own: for functions
-/// whose `instanceConcurrency` is above 1. How many run at once is FC's decision.
+/// As [`run`], as many invocations at a time as FC sends: for functions whose `instanceConcurrency`
+/// is above 1. Each connection has a task and a clone of `handler` of its own, so that none waits for
+/// another; [`Limits::concurrency`] bounds how many are at work.
 ///
 /// # Errors
 ///
@@ -112,5 +140,14 @@ where
     D: Into<Bytes> + Send + 'static,
     E: Into<Error> + Send + Debug + 'static,
 {
-    Runtime::new(handler).run_concurrent().await
+    Runtime::new(handler).layer(TracingLayer::new()).run_concurrent().await
+}
+
+/// A handler of event and context as two arguments.
+#[deprecated(since = "0.1.0", note = "use `service_fn` and `LambdaEvent`")]
+pub fn handler_fn<A, F, Fut>(f: F) -> ServiceFn<impl Fn(LambdaEvent<A>) -> Fut>
+where
+    F: Fn(A, Context) -> Fut,
+{
+    service_fn(move |event: LambdaEvent<A>| f(event.payload, event.context))
 }

@@ -4,42 +4,23 @@ use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use http::Response;
+use pin_project_lite::pin_project;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 use tower::Service;
 
+use crate::context::{Call, Control};
 use crate::runtime::LambdaInvocation;
-use crate::server::Control;
 use crate::streaming::Body;
 use crate::{Diagnostic, Error, IntoFunctionResponse, LambdaEvent, payload, response};
 
 /// What becomes of an invocation.
 pub(crate) type Answer = Result<Response<Body>, Diagnostic>;
-
-/// The way back to the connection; travels in the invocation's extensions, so that layers may keep
-/// the invocation as `lambda_runtime` shapes it. Dropped unused, the caller is told so.
-#[derive(Clone)]
-pub(crate) struct Reply(Arc<Mutex<Option<oneshot::Sender<Answer>>>>);
-
-impl Reply {
-    pub(crate) fn new() -> (Self, oneshot::Receiver<Answer>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self(Arc::new(Mutex::new(Some(sender)))), receiver)
-    }
-
-    fn send(&self, answer: Answer) {
-        if let Some(sender) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Fails when the caller hung up.
-            let _ = sender.send(answer);
-        }
-    }
-}
 
 /// The types that a handler's answer goes through; only named, never held.
 type Answers<R, B, S, D, E> = fn() -> (R, B, S, D, E);
@@ -85,30 +66,32 @@ where
     }
 
     fn call(&mut self, invocation: LambdaInvocation) -> Self::Future {
-        let LambdaInvocation { mut parts, body, context } = invocation;
-        let control = parts.extensions.get().copied().unwrap_or(Control::Invoke);
-        let reply: Option<Reply> = parts.extensions.remove();
+        let LambdaInvocation { body, context, .. } = invocation;
+        let call = context.call().cloned();
         let started = payload::parse(&body).and_then(|payload| {
             // A handler may panic before it returns its future.
             catch_unwind(AssertUnwindSafe(|| self.handler.call(LambdaEvent::new(payload, context))))
                 .map_err(|panic| Diagnostic::panicked(&*panic))
         });
-        match started {
-            Ok(future) => Responding { running: Some(Box::pin(future)), control, reply, kinds: PhantomData },
+        let running = match started {
+            Ok(future) => Some(future),
             Err(diagnostic) => {
-                send(reply.as_ref(), Err(diagnostic));
-                Responding { running: None, control, reply: None, kinds: PhantomData }
+                answer(call.as_deref(), Err(diagnostic));
+                None
             }
-        }
+        };
+        Responding { running, call, kinds: PhantomData }
     }
 }
 
-/// A handler at work; done when its answer is sent.
-pub struct Responding<Fut, R, B, S, D, E> {
-    running: Option<Pin<Box<Fut>>>,
-    control: Control,
-    reply: Option<Reply>,
-    kinds: PhantomData<Answers<R, B, S, D, E>>,
+pin_project! {
+    /// A handler at work; done when its answer is left with the request.
+    pub struct Responding<Fut, R, B, S, D, E> {
+        #[pin]
+        running: Option<Fut>,
+        call: Option<Arc<Call>>,
+        kinds: PhantomData<Answers<R, B, S, D, E>>,
+    }
 }
 
 impl<Fut, R, B, S, D, E, HandlerError> Future for Responding<Fut, R, B, S, D, E>
@@ -123,11 +106,12 @@ where
 {
     type Output = Result<(), Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let control = self.control;
-        let Some(handler) = &mut self.running else { return Poll::Ready(Ok(())) };
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Some(handler) = this.running.as_mut().as_pin_mut() else { return Poll::Ready(Ok(())) };
+        let control = this.call.as_ref().map_or(Control::Invoke, |call| call.control());
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            handler.as_mut().poll(cx).map(|outcome| match outcome {
+            handler.poll(cx).map(|outcome| match outcome {
                 Ok(value) => response::to_http(value.into_response(), control),
                 Err(error) => {
                     tracing::error!("{error:?}");
@@ -135,20 +119,20 @@ where
                 }
             })
         }));
-        let answer = match polled {
+        let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(answer)) => answer,
+            Ok(Poll::Ready(outcome)) => outcome,
             Err(panic) => Err(Diagnostic::panicked(&*panic)),
         };
         // What the handler holds is let go before its caller goes on.
-        self.running = None;
-        send(self.reply.as_ref(), answer);
+        this.running.set(None);
+        answer(this.call.as_deref(), outcome);
         Poll::Ready(Ok(()))
     }
 }
 
-/// Answers, and logs an answer that the handler did not give itself.
-fn send(reply: Option<&Reply>, answer: Answer) {
+/// Leaves the answer with the request, and logs one that the handler did not give itself.
+fn answer(call: Option<&Call>, answer: Answer) {
     if let Err(diagnostic) = &answer {
         tracing::error!(
             error_type = diagnostic.error_type,
@@ -156,7 +140,7 @@ fn send(reply: Option<&Reply>, answer: Answer) {
             "invocation failed"
         );
     }
-    if let Some(reply) = reply {
-        reply.send(answer);
+    if let Some(call) = call {
+        call.answer(answer);
     }
 }

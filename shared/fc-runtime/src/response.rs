@@ -1,16 +1,19 @@
 //! What a handler may answer: anything that serialises, or a stream.
 
+use std::fmt::Debug;
+
 use bytes::Bytes;
 use futures_core::Stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use crate::context::Control;
 use crate::http_trigger::HttpResponse;
-use crate::server::Control;
 use crate::streaming::Body;
 use crate::{Diagnostic, Error};
 
 /// A handler's answer, whole or as a stream.
+#[derive(Debug)]
 pub enum FunctionResponse<B, S> {
     /// Serialised to JSON.
     BufferedResponse(B),
@@ -37,13 +40,19 @@ impl<B: Serialize> IntoFunctionResponse<B, Body> for B {
     }
 }
 
-impl<S> IntoFunctionResponse<(), S> for StreamResponse<S> {
+impl<S, D, E> IntoFunctionResponse<(), S> for StreamResponse<S>
+where
+    S: Stream<Item = Result<D, E>> + Unpin + Send + 'static,
+    D: Into<Bytes> + Send,
+    E: Into<Error> + Send + Debug,
+{
     fn into_response(self) -> FunctionResponse<(), S> {
         FunctionResponse::StreamingResponse(self)
     }
 }
 
 /// An answer that is sent as it is made.
+#[derive(Debug)]
 pub struct StreamResponse<S> {
     /// Status and headers; they reach the caller of an HTTP trigger only.
     pub metadata_prelude: MetadataPrelude,
@@ -55,7 +64,7 @@ impl<S, D, E> From<S> for StreamResponse<S>
 where
     S: Stream<Item = Result<D, E>> + Unpin + Send + 'static,
     D: Into<Bytes> + Send,
-    E: Into<Error> + Send,
+    E: Into<Error> + Send + Debug,
 {
     fn from(stream: S) -> Self {
         Self { metadata_prelude: MetadataPrelude::default(), stream }
@@ -63,11 +72,14 @@ where
 }
 
 /// Status, headers and cookies of a streamed answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct MetadataPrelude {
     /// HTTP status; 200 by default.
+    #[serde(with = "http_serde::status_code")]
     pub status_code: StatusCode,
     /// Headers.
+    #[serde(with = "http_serde::header_map")]
     pub headers: HeaderMap,
     /// Values of `set-cookie` headers.
     pub cookies: Vec<String>,
@@ -86,7 +98,9 @@ where
 {
     match response {
         FunctionResponse::BufferedResponse(value) => {
-            let json = serde_json::to_vec(&value).map_err(|e| {
+            // Most answers fit, and then nothing is moved while they grow.
+            let mut json = Vec::with_capacity(512);
+            serde_json::to_writer(&mut json, &value).map_err(|e| {
                 Diagnostic::new("FunctionResponse", format!("failed to serialise the function's answer: {e}"))
             })?;
             match control {
@@ -136,4 +150,21 @@ fn buffered_http(json: Vec<u8>) -> Result<Response<Body>, Diagnostic> {
 
 fn bad_header(name: &str, error: &dyn std::fmt::Display) -> Diagnostic {
     Diagnostic::new("FunctionResponse", format!("header {name} of the function's answer: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prelude_is_json_in_camel_case() {
+        let prelude = MetadataPrelude {
+            status_code: StatusCode::ACCEPTED,
+            headers: HeaderMap::from_iter([(http::header::ETAG, HeaderValue::from_static("\"1\""))]),
+            cookies: vec!["a=1".into()],
+        };
+        let json = serde_json::to_value(&prelude).unwrap();
+        assert_eq!(json, serde_json::json!({ "statusCode": 202, "headers": { "etag": "\"1\"" }, "cookies": ["a=1"] }));
+        assert_eq!(serde_json::from_value::<MetadataPrelude>(json).unwrap(), prelude);
+    }
 }

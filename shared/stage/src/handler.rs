@@ -1,5 +1,6 @@
 //! The function around a stage.
 
+use fc_runtime::layers::TracingLayer;
 use fc_runtime::tower::util::MapRequestLayer;
 use fc_runtime::{Context, LambdaEvent, LambdaInvocation, Runtime, service_fn};
 use jiff::Timestamp;
@@ -30,7 +31,8 @@ where
     Fut: Future<Output = Result<Value, fc_runtime::Error>>,
 {
     fc_runtime::tracing::init_default_subscriber();
-    Runtime::new(service_fn(handler)).layer(MapRequestLayer::new(readable)).run().await
+    let runtime = Runtime::new(service_fn(handler)).layer(TracingLayer::new());
+    runtime.layer(MapRequestLayer::new(readable)).run().await
 }
 
 /// What is no JSON becomes a JSON string, to be refused with a code as everything else that is no event.

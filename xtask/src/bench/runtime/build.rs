@@ -5,7 +5,7 @@ use std::process::Command;
 
 use rig::Error;
 
-use crate::build::{cargo, root, run};
+use crate::build::{cargo, dist, root, run};
 
 /// Paths of what was built.
 pub struct Programs {
@@ -46,9 +46,8 @@ pub fn all() -> Result<Programs, Error> {
     let fixed = ["--target", &host, "--config", &flags, "--bin", "bare", "--bin", "fc-run"];
     run(&cargo(), &[common.as_slice(), &fixed].concat())?;
 
-    let dist = ["build", "--quiet", "--locked", "--profile", "dist", "--package"];
-    run(&cargo(), &[dist.as_slice(), &["precheck", "--bins"]].concat())?;
-    run(&cargo(), &[dist.as_slice(), &["openapi", "--example", "client_cost"]].concat())?;
+    // Together, so that what they share is built once.
+    dist(&["--quiet", "--locked", "-p", "precheck", "-p", "openapi", "--bins", "--example", "client_cost"])?;
     let dynamic = |name: &str| target.join("release").join(name);
     let statically = |name: &str| target.join(&host).join("release").join(name);
     Ok(Programs {

@@ -92,10 +92,10 @@ pub fn run(programs: &Programs) -> Result<(), Error> {
     let mut one = Kind::new("fc_runtime run", &programs.fc_run, 1, false);
     let mut lambda_one = Kind::new("lambda_runtime run", &programs.lambda_run, 1, true);
     let mut bare_one = Kind::new("bare hyper", &programs.bare, 1, false);
+    let mut turns = [&mut bare, &mut concurrent, &mut line, &mut lambda, &mut one, &mut lambda_one, &mut bare_one];
     for _ in 0..ROUNDS {
-        for kind in [&mut bare, &mut concurrent, &mut line, &mut lambda, &mut one, &mut lambda_one, &mut bare_one] {
-            kind.measure()?;
-        }
+        turns.iter_mut().try_for_each(|kind| kind.measure())?;
+        turns.rotate_left(1);
     }
     let kinds = [&bare, &concurrent, &line, &lambda, &one, &lambda_one, &bare_one];
     heading("CPU per invocation, us", ROUNDS);

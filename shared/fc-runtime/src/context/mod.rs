@@ -1,13 +1,24 @@
 //! What a handler learns beside the event: who calls, as whom, and how long there is.
 
+mod config;
+mod fc;
+mod headers;
+mod lambda;
+
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use config::Config;
+pub use fc::{Credentials, FcContext};
+pub(crate) use headers::{Control, Headers, PREFIX};
+pub use lambda::{ClientApplication, ClientContext, CognitoIdentity};
+
 use crate::Error;
+use crate::respond::Answer;
 
 /// What a deadline assumes when a request does not name the function's timeout: the longest one
 /// that FC allows (86 400 s, FC limits). A guess that is too short would end work that has time.
@@ -37,7 +48,7 @@ impl<T> LambdaEvent<T> {
 /// The circumstances of one invocation.
 ///
 /// Serialised, it holds no credentials.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Context {
     /// Id of the request, opaque; the same for every retry of an asynchronous invocation.
@@ -49,11 +60,24 @@ pub struct Context {
     pub invoked_function_arn: String,
     /// Span context of the trace that this call is part of, when tracing is on.
     pub xray_trace_id: Option<String>,
+    /// `None` on FC.
+    #[serde(default)]
+    pub client_context: Option<ClientContext>,
+    /// `None` on FC.
+    #[serde(default)]
+    pub identity: Option<CognitoIdentity>,
+    /// `None` on FC.
+    #[serde(default)]
+    pub tenant_id: Option<String>,
     /// What the environment says of the function.
     #[serde(serialize_with = "config_to", deserialize_with = "config_from")]
     pub env_config: Arc<Config>,
+    /// What the request said, until somebody asks.
     #[serde(skip)]
-    fc: Arc<FcContext>,
+    call: Option<Arc<Call>>,
+    /// What stands in its place.
+    #[serde(skip)]
+    fc: Option<Arc<FcContext>>,
 }
 
 fn config_to<S: Serializer>(config: &Arc<Config>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -64,44 +88,73 @@ fn config_from<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<Config>
     Config::deserialize(deserializer).map(Arc::new)
 }
 
+/// One request, shared by the clones of its context: its headers and the place for its answer.
+pub(crate) struct Call {
+    headers: Headers,
+    fc: OnceLock<FcContext>,
+    answer: Mutex<Option<Answer>>,
+}
+
+impl Call {
+    /// Leaves the answer for whoever sent the invocation on its way.
+    pub(crate) fn answer(&self, answer: Answer) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    /// The answer, when there is one.
+    pub(crate) fn take_answer(&self) -> Option<Answer> {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What kind of request it is.
+    pub(crate) fn control(&self) -> Control {
+        self.headers.control().unwrap_or(Control::Invoke)
+    }
+
+    /// The request's id.
+    pub(crate) fn request_id(&self) -> &str {
+        self.headers.request_id()
+    }
+
+    fn fc(&self) -> &FcContext {
+        self.fc.get_or_init(|| self.headers.fc())
+    }
+}
+
 impl Context {
     /// The context of a request with these headers (FC docs, custom runtime request headers),
     /// received now. Every header may be missing; numbers that do not parse count as missing.
     ///
+    /// For tests that were written for Lambda, `lambda-runtime-*` headers count too: deadline, ARN,
+    /// trace, tenant, client context and identity. The server does not look at them.
+    ///
     /// # Errors
     ///
-    /// None today; the signature is that of `lambda_runtime`.
+    /// When one of the latter does not parse.
     pub fn new(request_id: &str, env_config: Arc<Config>, headers: &HeaderMap) -> Result<Self, Error> {
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-        let present = |name: &str| Some(text(name)).filter(|v| !v.is_empty());
-        let function_name = present("x-fc-function-name").unwrap_or_else(|| env_config.function_name.clone());
-        let fc = FcContext {
-            credentials: Credentials {
-                access_key_id: text("x-fc-access-key-id"),
-                access_key_secret: text("x-fc-access-key-secret"),
-                security_token: present("x-fc-security-token"),
-            },
-            region: text("x-fc-region"),
-            account_id: text("x-fc-account-id"),
-            function_name,
-            qualifier: text("x-fc-qualifier"),
-            version_id: text("x-fc-version-id"),
-            retry_count: text("x-fc-retry-count").parse().unwrap_or(0),
-            function_timeout: text("x-fc-function-timeout").parse().ok().map(Duration::from_secs),
-            span_context: present("x-fc-tracing-opentracing-span-context"),
-            span_baggages: present("x-fc-tracing-opentracing-span-baggages"),
-        };
-        let deadline = SystemTime::now() + fc.function_timeout.unwrap_or(LONGEST_TIMEOUT).min(LONGEST_TIMEOUT);
-        let since_epoch = deadline.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Self {
-            request_id: request_id.to_owned(),
+        let mut context = Self::of(Headers::of(headers), env_config);
+        request_id.clone_into(&mut context.request_id);
+        lambda::read(&mut context, headers)?;
+        Ok(context)
+    }
+
+    /// The context of a request with these headers, received now.
+    pub(crate) fn of(headers: Headers, env_config: Arc<Config>) -> Self {
+        let timeout = headers.function_timeout().unwrap_or(LONGEST_TIMEOUT).min(LONGEST_TIMEOUT);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
+        Self {
+            request_id: headers.request_id().to_owned(),
             // Milliseconds since 1970 pass 2^64 in 584 million years.
             deadline: since_epoch.as_millis() as u64,
-            invoked_function_arn: format!("acs:fc:{}:{}:functions/{}", fc.region, fc.account_id, fc.function_name),
-            xray_trace_id: fc.span_context.clone(),
+            invoked_function_arn: headers.arn(&env_config.function_name),
+            xray_trace_id: headers.span_context().map(ToOwned::to_owned),
+            client_context: None,
+            identity: None,
+            tenant_id: None,
             env_config,
-            fc: Arc::new(fc),
-        })
+            call: Some(Arc::new(Call { headers, fc: OnceLock::new(), answer: Mutex::new(None) })),
+            fc: None,
+        }
     }
 
     /// When the invocation is cut off.
@@ -109,91 +162,59 @@ impl Context {
         UNIX_EPOCH + Duration::from_millis(self.deadline)
     }
 
-    /// What only Function Compute tells.
+    /// What only Function Compute tells; read from the request when first asked for.
     pub fn fc(&self) -> &FcContext {
-        &self.fc
+        static NOTHING: OnceLock<FcContext> = OnceLock::new();
+        match (&self.fc, &self.call) {
+            (Some(fc), _) => fc,
+            (None, Some(call)) => call.fc(),
+            (None, None) => NOTHING.get_or_init(FcContext::default),
+        }
     }
 
     /// This context with other FC facts: for tests of handlers and for callers outside FC.
     pub fn with_fc(mut self, fc: FcContext) -> Self {
-        self.fc = Arc::new(fc);
+        self.fc = Some(Arc::new(fc));
         self
     }
+
+    /// The request that this is the context of; none when it was made otherwise.
+    pub(crate) fn call(&self) -> Option<&Arc<Call>> {
+        self.call.as_ref()
+    }
 }
 
-/// What Function Compute tells with each request, beyond [`Context`]. Empty where it tells nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FcContext {
-    /// The function role's temporary key; sent with every request, good for 36 h (FC docs).
-    pub credentials: Credentials,
-    /// Region id, `cn-hangzhou`.
-    pub region: String,
-    /// Id of the account that owns the function.
-    pub account_id: String,
-    /// Name of the function.
-    pub function_name: String,
-    /// Version or alias that was called, `LATEST`.
-    pub qualifier: String,
-    /// Version that runs.
-    pub version_id: String,
-    /// How often this asynchronous invocation was tried before.
-    pub retry_count: u32,
-    /// The function's timeout, when the request names it.
-    pub function_timeout: Option<Duration>,
-    /// OpenTracing span context, as sent.
-    pub span_context: Option<String>,
-    /// OpenTracing baggage, base64 of a JSON map, as sent.
-    pub span_baggages: Option<String>,
-}
-
-/// A temporary access key. Never printed in full and never serialised.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Credentials {
-    /// Access key id.
-    pub access_key_id: String,
-    /// Access key secret.
-    pub access_key_secret: String,
-    /// Goes along with every signed request.
-    pub security_token: Option<String>,
-}
-
-impl fmt::Debug for Credentials {
+impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("access_key_id", &self.access_key_id).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("request_id", &self.request_id)
+            .field("deadline", &self.deadline)
+            .field("invoked_function_arn", &self.invoked_function_arn)
+            .field("xray_trace_id", &self.xray_trace_id)
+            .field("client_context", &self.client_context)
+            .field("identity", &self.identity)
+            .field("tenant_id", &self.tenant_id)
+            .field("env_config", &self.env_config)
+            .field("fc", self.fc())
+            .finish()
     }
 }
 
-/// What the environment says of the function (FC docs, environment variables of custom runtimes).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Config {
-    /// `FC_FUNCTION_NAME`
-    pub function_name: String,
-    /// `FC_FUNCTION_MEMORY_SIZE`, MB; -1 when missing or not a number.
-    pub memory: i32,
-    /// `FC_FUNCTION_VERSION`, or `FC_VER_ID` on older images.
-    pub version: String,
-    /// Empty: FC names no log stream.
-    pub log_stream: String,
-    /// Empty: FC names the log store in requests only.
-    pub log_group: String,
-}
-
-impl Config {
-    /// Reads the environment; what is missing is left empty.
-    pub fn from_env() -> Self {
-        Self::from_lookup(|name| std::env::var(name).ok())
-    }
-
-    fn from_lookup(var: impl Fn(&str) -> Option<String>) -> Self {
-        Self {
-            function_name: var("FC_FUNCTION_NAME").unwrap_or_default(),
-            memory: var("FC_FUNCTION_MEMORY_SIZE").and_then(|v| v.parse().ok()).unwrap_or(-1),
-            version: var("FC_FUNCTION_VERSION").or_else(|| var("FC_VER_ID")).unwrap_or_default(),
-            log_stream: String::new(),
-            log_group: String::new(),
-        }
+impl PartialEq for Context {
+    fn eq(&self, other: &Self) -> bool {
+        self.request_id == other.request_id
+            && self.deadline == other.deadline
+            && self.invoked_function_arn == other.invoked_function_arn
+            && self.xray_trace_id == other.xray_trace_id
+            && self.client_context == other.client_context
+            && self.identity == other.identity
+            && self.tenant_id == other.tenant_id
+            && self.env_config == other.env_config
+            && self.fc() == other.fc()
     }
 }
+
+impl Eq for Context {}
 
 #[cfg(test)]
 mod tests {
@@ -211,6 +232,8 @@ mod tests {
             ("x-fc-account-id", "123"),
             ("x-fc-qualifier", "LATEST"),
             ("x-fc-retry-count", "2"),
+            ("x-fc-service-logproject", "p"),
+            ("x-fc-tracing-opentracing-span-context", "span"),
         ] {
             headers.insert(name, value.parse().unwrap());
         }
@@ -221,9 +244,12 @@ mod tests {
     fn headers_become_fields() {
         let before = SystemTime::now();
         let context = Context::new("r-1", Arc::default(), &headers()).unwrap();
+        assert_eq!(context.request_id, "r-1");
         assert_eq!(context.invoked_function_arn, "acs:fc:cn-hangzhou:123:functions/detect");
+        assert_eq!(context.xray_trace_id.as_deref(), Some("span"));
         assert_eq!(context.fc().retry_count, 2);
         assert_eq!(context.fc().qualifier, "LATEST");
+        assert_eq!(context.fc().log_project, "p");
         assert_eq!(context.fc().credentials.security_token.as_deref(), Some("the-token"));
         let left = context.deadline().duration_since(before).unwrap();
         assert!(left >= Duration::from_millis(59_999) && left < Duration::from_secs(90), "{left:?}");
@@ -234,12 +260,16 @@ mod tests {
         let mut bad = HeaderMap::new();
         bad.insert("x-fc-retry-count", "many".parse().unwrap());
         bad.insert("x-fc-function-timeout", "-1".parse().unwrap());
-        let context = Context::new("", Arc::default(), &bad).unwrap();
+        bad.insert("x-fc-region", http::HeaderValue::from_bytes(b"\xff").unwrap());
+        let config = Config { function_name: "named-by-the-environment".into(), ..Config::default() };
+        let context = Context::new("", config.into(), &bad).unwrap();
         assert_eq!(context.fc().retry_count, 0);
         assert_eq!(context.fc().function_timeout, None);
+        assert_eq!(context.invoked_function_arn, "acs:fc:::functions/named-by-the-environment");
         assert!(context.deadline() > SystemTime::now() + Duration::from_secs(86_000));
         bad.insert("x-fc-function-timeout", u64::MAX.to_string().parse().unwrap());
         assert!(Context::new("", Arc::default(), &bad).unwrap().deadline() > SystemTime::now());
+        assert_eq!(Context::default().fc(), &FcContext::default());
     }
 
     #[test]
@@ -248,17 +278,7 @@ mod tests {
         let told = format!("{context:?}{}", serde_json::to_string(&context).unwrap());
         assert!(!told.contains("the-secret") && !told.contains("the-token"), "{told}");
         let back: Context = serde_json::from_str(&serde_json::to_string(&context).unwrap()).unwrap();
+        assert_ne!(back, context);
         assert_eq!(back.with_fc(context.fc().clone()), context);
-    }
-
-    #[test]
-    fn the_environment_may_be_empty() {
-        assert_eq!(Config::from_lookup(|_| None).memory, -1);
-        let config = Config::from_lookup(|name| match name {
-            "FC_FUNCTION_MEMORY_SIZE" => Some("512".into()),
-            "FC_VER_ID" => Some("3".into()),
-            _ => None,
-        });
-        assert_eq!((config.memory, config.version.as_str()), (512, "3"));
     }
 }

@@ -1,20 +1,4 @@
-//! The event of an HTTP trigger and the answer to it.
-//!
-//! FC passes a client's request through to a custom runtime as it is. So that such a function is a
-//! handler like any other, this crate turns it into the event that the built-in runtimes get (FC
-//! docs, HTTP trigger, version `v1`), and the answer's JSON back into an HTTP answer:
-//!
-//! ```
-//! use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
-//! use fc_runtime::{Error, LambdaEvent};
-//!
-//! async fn handler(event: LambdaEvent<HttpRequest>) -> Result<HttpResponse, Error> {
-//!     Ok(HttpResponse::new(200, "text/plain", format!("you asked for {}", event.payload.raw_path)))
-//! }
-//! ```
-//!
-//! A JSON answer without `statusCode` is itself the body of a 200. The event lacks the built-in
-//! runtimes' `requestContext.time` (`timeEpoch` says the same) and never holds `x-fc-*` headers.
+//! A client's request as an event, as the built-in runtimes get it.
 
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,6 +8,8 @@ use base64::prelude::BASE64_STANDARD;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
+
+use super::request::query;
 
 /// A client's HTTP request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +88,7 @@ impl HttpRequest {
         Self {
             version: "v1".into(),
             raw_path: parts.uri.path().into(),
-            query_parameters: query(parts.uri.query().unwrap_or_default()),
+            query_parameters: query(parts.uri.query().unwrap_or_default()).collect(),
             body,
             is_base64_encoded,
             request_context: RequestContext {
@@ -181,18 +167,7 @@ fn bytes_of(body: &str, is_base64: bool) -> Result<Vec<u8>, base64::DecodeError>
     if is_base64 { BASE64_STANDARD.decode(body) } else { Ok(body.as_bytes().to_vec()) }
 }
 
-/// The parameters of a query string, decoded as forms are.
-fn query(text: &str) -> BTreeMap<String, String> {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
-        })
-        .collect()
-}
-
-fn decode(text: &str) -> String {
+pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 

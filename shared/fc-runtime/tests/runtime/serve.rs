@@ -1,98 +1,22 @@
-//! The runtime over real sockets, as Function Compute calls it.
-
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
+//! Events, answers and layers.
 
 use std::cell::Cell;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
 use fc_runtime::{
-    BoxFuture, Diagnostic, Error, LambdaEvent, LambdaInvocation, MetadataPrelude, Runtime, Service, StreamResponse,
-    service_fn, streaming, tower,
+    BoxFuture, Diagnostic, Error, LambdaEvent, LambdaInvocation, Limits, MetadataPrelude, Runtime, Service,
+    StreamResponse, service_fn, streaming, tower,
 };
-use http::{HeaderMap, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper_util::rt::TokioIo;
+use http::{Request, StatusCode};
+use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
-fn socket() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    (listener, address)
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn fc_status(&self) -> &str {
-        self.headers["x-fc-status"].to_str().unwrap()
-    }
-}
-
-/// One keep-alive connection.
-struct Client(SendRequest<Full<Bytes>>);
-
-impl Client {
-    async fn connect(address: SocketAddr) -> Self {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        Self(sender)
-    }
-
-    async fn send(&mut self, request: Request<Full<Bytes>>) -> Answer {
-        self.0.ready().await.unwrap();
-        let (parts, body) = self.0.send_request(request).await.unwrap().into_parts();
-        Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
-    }
-
-    async fn invoke(&mut self, event: &str) -> Answer {
-        self.send(event_request(event)).await
-    }
-}
-
-fn event_request(event: &str) -> Request<Full<Bytes>> {
-    Request::post("/invoke")
-        .header("host", "function")
-        .header("x-fc-control-path", "/invoke")
-        .header("x-fc-request-id", "r-1")
-        .header("x-fc-function-timeout", "60")
-        .body(Full::new(Bytes::copy_from_slice(event.as_bytes())))
-        .unwrap()
-}
-
-fn http_request(method: &str, path: &str, body: &str) -> Request<Full<Bytes>> {
-    Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "function")
-        .header("x-fc-control-path", "/http-invoke")
-        .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))
-        .unwrap()
-}
-
-/// Runs a runtime beside `test`, on one task: the runtime's future need not be `Send`.
-async fn beside(runtime: impl Future<Output = Result<(), Error>>, test: impl Future<Output = ()>) {
-    tokio::select! {
-        ended = runtime => panic!("the runtime ended: {ended:?}"),
-        () = test => {}
-    }
-}
+use crate::client::{Client, beside, http_request, socket};
 
 #[derive(Deserialize)]
 struct Order {
@@ -206,7 +130,7 @@ async fn streams_reach_http_callers_chunk_by_chunk_and_events_whole() {
         tokio::spawn(async move {
             sender.send_data("one ".into()).await.unwrap();
             match breaks {
-                true => sender.send_error("cut".into()).await,
+                true => sender.send_error("cut".into()),
                 false => sender.send_data("two".into()).await.unwrap(),
             }
         });
@@ -270,7 +194,7 @@ where
 }
 
 #[tokio::test]
-async fn layers_see_invocations_and_a_dropped_one_is_a_failure() {
+async fn layers_see_invocations_and_their_errors_are_answers() {
     let (listener, address) = socket();
     let handler = service_fn(async |_: LambdaEvent<Value>| Err::<(), _>(NoSuchDisk("d-1".into())));
     let seen = Arc::new(AtomicU32::new(0));
@@ -279,8 +203,8 @@ async fn layers_see_invocations_and_a_dropped_one_is_a_failure() {
     beside(Runtime::new(handler).layer(layer).listener(listener).run(), async {
         let mut client = Client::connect(address).await;
         assert_eq!(client.invoke("{}").await.json(), json!({ "errorType": "NoSuchDisk", "errorMessage": "d-1" }));
-        let dropped = client.invoke("{}").await;
-        assert_eq!((dropped.fc_status(), dropped.json()["errorType"].as_str()), ("404", Some("RuntimeStopped")));
+        let refused = client.invoke("{}").await;
+        assert_eq!((refused.fc_status(), refused.json()["errorMessage"].as_str()), ("404", Some("not this one")));
         assert_eq!(seen.load(Ordering::SeqCst), 2);
     })
     .await;
@@ -324,47 +248,196 @@ async fn run_serves_one_at_a_time_and_run_concurrent_many() {
     .await;
 }
 
-/// SIGTERM reaches this whole process; every other test's runtime would stop too. So it goes to a
-/// child: this very test, started again with a port.
-#[test]
-fn sigterm_lets_the_running_request_end() {
-    const CHILD: &str = "FC_RUNTIME_TEST_CHILD";
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    if std::env::var_os(CHILD).is_some() {
-        runtime.block_on(async {
-            let handler = service_fn(async |_: LambdaEvent<Value>| {
-                // Once this task has seen the signal, the runtime has too.
-                let mut seen = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
-                let id = std::process::id().to_string();
-                assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-                seen.recv().await;
-                Ok::<_, Error>("done")
-            });
-            fc_runtime::run(handler).await.unwrap();
-        });
-        return;
-    }
-    let port = socket().1.port().to_string();
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "sigterm_lets_the_running_request_end", "--nocapture"])
-        .envs([(CHILD, "1"), ("FC_CUSTOM_LISTEN_PORT", &port), ("RUNTIME_LISTEN_HOST", "127.0.0.1")])
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    runtime.block_on(async {
-        let address: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
-        let patience = Instant::now() + Duration::from_secs(60);
-        while tokio::net::TcpStream::connect(address).await.is_err() {
-            assert!(Instant::now() < patience, "the child does not listen");
-            tokio::time::sleep(Duration::from_millis(5)).await;
+#[tokio::test]
+async fn a_neighbour_s_panic_and_wait_are_its_own() {
+    let (listener, address) = socket();
+    let together = Arc::new(tokio::sync::Barrier::new(2));
+    let meet = together.clone();
+    let handler = service_fn(move |event: LambdaEvent<String>| {
+        let meet = meet.clone();
+        async move {
+            meet.wait().await;
+            if event.payload == "panic" {
+                panic!("mine alone");
+            }
+            // The other one panics first.
+            tokio::task::yield_now().await;
+            Ok::<_, Error>(event.payload)
         }
-        let answer = Client::connect(address).await.invoke("{}").await;
-        assert_eq!(answer.body, "\"done\"");
     });
-    let output = std::io::read_to_string(child.stdout.take().unwrap()).unwrap();
-    assert!(child.wait().unwrap().success());
-    assert!(
-        output.contains("FC Invoke Start RequestId: r-1\n") && output.contains("FC Invoke End RequestId: r-1\n"),
-        "{output}"
-    );
+    beside(Runtime::new(handler).listener(listener).run_concurrent(), async {
+        let (mut bad, mut good) = (Client::connect(address).await, Client::connect(address).await);
+        for _ in 0..3 {
+            let (panicked, fine) = tokio::join!(bad.invoke("\"panic\""), good.invoke("\"calm\""));
+            assert_eq!((panicked.fc_status(), fine.fc_status()), ("404", "200"));
+            assert_eq!(panicked.json()["errorMessage"], "function panicked: mine alone");
+            assert_eq!(fine.body, "\"calm\"");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_more_handlers_are_at_work_than_allowed() {
+    let (listener, address) = socket();
+    let (working, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (now, seen) = (working.clone(), most.clone());
+    let handler = service_fn(move |_: LambdaEvent<Value>| {
+        let (now, seen) = (now.clone(), seen.clone());
+        async move {
+            seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            now.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, Error>(())
+        }
+    });
+    let mut limits = Limits::default();
+    limits.concurrency = 2;
+    beside(Runtime::new(handler).limits(limits).listener(listener).run_concurrent(), async {
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            callers.spawn(async move { Client::connect(address).await.invoke("1").await.fc_status().to_owned() });
+        }
+        assert_eq!(callers.join_all().await, ["200"; 6]);
+        assert_eq!(most.load(Ordering::SeqCst), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_layer_s_panic_is_an_answer() {
+    let (listener, address) = socket();
+    let layer = tower::layer::layer_fn(|inner: _| {
+        tower::util::MapRequest::new(inner, |invocation: LambdaInvocation| {
+            assert!(invocation.body != "\"bad\"", "the layer's own");
+            invocation
+        })
+    });
+    let handler = service_fn(async |event: LambdaEvent<Value>| Ok::<_, Error>(event.payload));
+    beside(Runtime::new(handler).layer(layer).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        let panicked = client.invoke("\"bad\"").await;
+        assert_eq!(panicked.json()["errorMessage"], "function panicked: the layer's own");
+        assert_eq!(client.invoke("\"good\"").await.body, "\"good\"");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_ends_its_work_when_its_caller_is_gone() {
+    let (listener, address) = socket();
+    let (begun, begin) = tokio::sync::mpsc::unbounded_channel();
+    let (finished, mut finish) = tokio::sync::mpsc::unbounded_channel();
+    let go = Arc::new(tokio::sync::Notify::new());
+    let wait = &go;
+    let handler = service_fn(move |_: LambdaEvent<Value>| {
+        let (begun, finished) = (begun.clone(), finished.clone());
+        async move {
+            begun.send(()).unwrap();
+            wait.notified().await;
+            finished.send(()).unwrap();
+            Ok::<_, Error>(())
+        }
+    });
+    let mut begin = begin;
+    beside(Runtime::new(handler).listener(listener).run(), async {
+        let request = "POST /invoke HTTP/1.1\r\nhost: f\r\ncontent-length: 1\r\n\r\n1";
+        // Gone politely, and by a reset that breaks the connection.
+        for reset in [false, true] {
+            let mut caller = tokio::net::TcpStream::connect(address).await.unwrap();
+            if reset {
+                caller.set_zero_linger().unwrap();
+            }
+            caller.write_all(request.as_bytes()).await.unwrap();
+            begin.recv().await.unwrap();
+            drop(caller);
+            // The next one is served when the first is done, and not before.
+            let mut next = Client::connect(address).await;
+            let (answer, ()) = tokio::join!(next.invoke("2"), async {
+                tokio::task::yield_now().await;
+                assert!(finish.try_recv().is_err() && begin.try_recv().is_err());
+                go.notify_one();
+                finish.recv().await.unwrap();
+                begin.recv().await.unwrap();
+                go.notify_one();
+                finish.recv().await.unwrap();
+            });
+            assert_eq!(answer.fc_status(), "200");
+        }
+    })
+    .await;
+}
+
+/// Ready twice.
+struct Tiring(u32);
+
+impl Service<LambdaEvent<Value>> for Tiring {
+    type Response = ();
+    type Error = Error;
+    type Future = std::future::Ready<Result<(), Error>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        match self.0.checked_sub(1) {
+            Some(left) => self.0 = left,
+            None => return Poll::Ready(Err("tired".into())),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: LambdaEvent<Value>) -> Self::Future {
+        std::future::ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_ready_any_more_ends_the_runtime() {
+    let (listener, address) = socket();
+    let (ended, told) = tokio::join!(Runtime::new(Tiring(2)).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        assert_eq!(client.invoke("1").await.fc_status(), "200");
+        assert_eq!(client.invoke("1").await.fc_status(), "200");
+        client.invoke("1").await.json()
+    });
+    assert_eq!(told["errorType"], "NotReady");
+    assert_eq!(ended.unwrap_err().to_string(), "the handler is not ready: \"tired\"");
+}
+
+#[tokio::test]
+#[allow(deprecated, reason = "it is what is tested")]
+async fn the_old_form_of_a_handler_still_serves() {
+    let (listener, address) = socket();
+    let handler = fc_runtime::handler_fn(async |event: Value, context: fc_runtime::Context| {
+        Ok::<_, Error>(json!([event, context.request_id]))
+    });
+    let runtime = Runtime::new(handler).register_snapstart_resource(Arc::new(Nothing));
+    assert!(!runtime.is_snapstart());
+    beside(runtime.listener(listener).run(), async {
+        assert_eq!(Client::connect(address).await.invoke("1").await.json(), json!([1, "r-1"]));
+    })
+    .await;
+}
+
+struct Nothing;
+
+impl fc_runtime::SnapStartResource for Nothing {}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_threads_serve_as_well() {
+    let (listener, address) = socket();
+    let calls = Cell::new(0);
+    let handler = service_fn(|event: LambdaEvent<Value>| async {
+        calls.set(calls.get() + 1);
+        Ok::<_, Error>(tokio::spawn(async move { event.payload }).await?)
+    });
+    // `run` stays on this task; what the handler spawns does not.
+    beside(Runtime::new(handler).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        for number in 0..10 {
+            assert_eq!(client.invoke(&number.to_string()).await.json(), json!(number));
+        }
+    })
+    .await;
+    assert_eq!(calls.get(), 10);
 }

@@ -1,15 +1,21 @@
 //! All of the `tracing` crate, and a subscriber that writes what FC's log service reads well.
 
+mod json;
+
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use json::Json;
+
 pub use ::tracing::*;
 /// `tracing_subscriber`, for subscribers of one's own.
 pub use tracing_subscriber as subscriber;
 
-/// Writes events as JSON lines to stdout, which FC keeps in the function's log store.
+/// Writes events as JSON lines to stdout, which FC keeps in the function's log store: `timestamp`,
+/// `level`, the event's own fields, `target`, and in `span` the fields of the spans around it, so that
+/// each line has the `requestId` of [`TracingLayer`](crate::layers::TracingLayer).
 ///
 /// `RUST_LOG` is a level (`debug`) or a list of targets with levels (`warn,migrate=debug`); `info`
 /// without it. A second call does nothing.
@@ -23,9 +29,8 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wanted = std::env::var("RUST_LOG").ok();
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer);
     // Fails only when there is a subscriber already, which then is the one that counts.
-    let _ = tracing_subscriber::registry().with(lines).with(filter(wanted.as_deref())).try_init();
+    let _ = tracing_subscriber::registry().with(Json(writer)).with(filter(wanted.as_deref())).try_init();
 }
 
 /// The filter that `RUST_LOG` asks for; one that does not parse must not silence a function.

@@ -1,0 +1,117 @@
+//! Reading a request's body.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+use super::peer::Peer;
+use crate::Error;
+
+/// Why there is no body.
+#[derive(Debug)]
+pub(super) enum Unread {
+    TooLarge,
+    Broken(hyper::Error),
+}
+
+/// How much is set aside for a body that says how long it will be, bytes: who says so may lie.
+const TRUST: u64 = 1 << 20;
+
+/// All of `body`, `most` bytes at most.
+///
+/// What is beyond is read and thrown away up to as much again, so that whoever sends it comes to read
+/// the answer; a body that says it is even longer is not read at all.
+pub(super) async fn whole(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
+    let told = body.size_hint();
+    if told.lower() > 2 * most as u64 {
+        return Err(Unread::TooLarge);
+    }
+    if told.lower() > most as u64 {
+        return discard(body, most).await;
+    }
+    let first = loop {
+        match body.frame().await {
+            None => return Ok(Bytes::new()),
+            Some(frame) => match frame.map_err(Unread::Broken)?.into_data() {
+                Ok(first) => break first,
+                Err(_trailers) => {}
+            },
+        }
+    };
+    // Most events come in one piece, which is theirs without a copy.
+    if body.is_end_stream() && first.len() <= most {
+        return Ok(first);
+    }
+    let mut all = Vec::with_capacity(told.lower().min(TRUST) as usize);
+    let mut next = Some(first);
+    loop {
+        if let Some(data) = next.take() {
+            if data.len() > most - all.len() {
+                drop(all);
+                return discard(body, most).await;
+            }
+            all.extend_from_slice(&data);
+        }
+        match body.frame().await {
+            None => return Ok(all.into()),
+            Some(frame) => next = frame.map_err(Unread::Broken)?.into_data().ok(),
+        }
+    }
+}
+
+/// Reads `most` bytes at most to nowhere.
+async fn discard(mut body: Incoming, most: usize) -> Result<Bytes, Unread> {
+    let mut left = most;
+    while let Some(frame) = body.frame().await {
+        let data = frame.map_err(Unread::Broken)?.into_data().unwrap_or_default();
+        match left.checked_sub(data.len()) {
+            Some(rest) => left = rest,
+            None => break,
+        }
+    }
+    Err(Unread::TooLarge)
+}
+
+/// A body that a handler reads itself, watched meanwhile: a client that stops sending must not hold up
+/// a handler for ever.
+pub(super) struct Piecemeal {
+    body: Limited<Incoming>,
+    peer: Arc<Peer>,
+}
+
+impl Piecemeal {
+    /// `body` of `peer`, `most` bytes at most.
+    pub(super) fn new(body: Incoming, most: usize, peer: Arc<Peer>) -> Self {
+        Self { body: Limited::new(body, most), peer }
+    }
+}
+
+impl Body for Piecemeal {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.peer.set_owing(polled.is_pending());
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Piecemeal {
+    fn drop(&mut self) {
+        self.peer.set_owing(false);
+    }
+}
