@@ -242,7 +242,7 @@ impl World {
         self.ok(&self.job().start());
         let mut seen = 0;
         loop {
-            match guest::read_watch(&self.ok(&self.job().watch(1))).unwrap() {
+            match guest::read_watch(&self.ok(&self.job().watch(20))).unwrap() {
                 Tool::Running { progress, .. } => {
                     assert!(progress >= seen && progress < 100, "{progress} after {seen}");
                     seen = progress;

@@ -16,9 +16,7 @@ scratch() {
 # Does this output speak of repositories that could not be reached?
 # A full disk is an error of curl, too (23, CURLE_WRITE_ERROR).
 unreachable() {
-    ! grep -q -i 'curl error (23)' "$1" && grep -q -i -e 'curl error' -e 'cannot download' -e 'failed to download' -e 'failed to fetch' -e 'unable to fetch' \
-        -e 'could not resolve' -e 'could not connect' -e 'unable to connect' -e 'temporary failure' \
-        -e 'cannot retrieve' -e 'cannot find a valid baseurl' -e 'no more mirrors' "$1"
+    ! grep -q -i 'curl error (23)' "$1" && grep -q -i -E 'curl error|cannot (download|retrieve|find a valid baseurl)|failed to (download|fetch)|unable to (fetch|connect)|could not (resolve|connect)|temporary failure|no more mirrors' "$1"
 }
 
 # TRIES command: runs it, its output in $WORK/out; again while repositories cannot be reached.

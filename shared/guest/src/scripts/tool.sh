@@ -14,7 +14,11 @@ state() {
         "$(date +%s)" "$2" "$1" "${3-0}" "$message" >"$DIR/state.new"
     mv "$DIR/state.new" "$DIR/state.json"
 }
-fail() { state "$1" failed 103 "$2: $(tail -n 15 "$DIR/log")"; exit 1; }
+# Each part has its own limit: neither what failed nor why gets lost.
+fail() {
+    state "$1" failed 103 "$(printf %s "$2" | head -c 600): $(tail -n 15 "$DIR/log" | tail -c 1200)"
+    exit 1
+}
 
 # From here on only the snapshots lead back.
 # Not `:`, which ends the shell when it cannot write.

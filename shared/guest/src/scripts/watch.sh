@@ -11,6 +11,8 @@ while ! over && [ "$(date +%s)" -lt "$until" ]; do
     fi
     sleep 0.2
 done
+# After all this time it has not even begun: it was cut off at its very start.
+over || [ -d "$DIR/running" ] || grace=0
 # As it is: it has a limit of its own.
 [ ! -s "$DIR/state.json" ] || printf 'osf\tstate\t%s\n' "$(cat "$DIR/state.json")"
 if over; then say done yes; exit 0; fi

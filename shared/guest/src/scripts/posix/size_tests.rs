@@ -211,3 +211,21 @@ fn a_look_and_a_watch_fit() {
     assert!(look.log.len() > 20, "{look:?}");
     assert!(matches!(read_watch(&answer(&root, &with_job(&leapp(), |job| job.watch(0)))), Ok(crate::Tool::Failed(_))));
 }
+
+#[test]
+fn a_tool_that_never_began_has_died() {
+    let root = Root::new();
+    root.put(&directory("tool.sh"), "exit 1");
+    let watch = || read_watch(&answer(&root, &with_job(&leapp(), |job| job.watch(0)))).unwrap();
+    assert_eq!(watch(), crate::Tool::Died);
+    std::fs::create_dir_all(root.path(&directory("running"))).unwrap();
+    assert!(matches!(watch(), crate::Tool::Running { .. }), "it has only just begun");
+}
+
+#[test]
+fn a_failure_says_what_failed_and_why() {
+    let root = Root::new();
+    root.program("leapp", "for n in 1 2 3 4 5 6 7 8 9; do printf '%0300d\\n' $n; done; echo the last word; exit 1");
+    let (_, state) = root.tool(&leapp());
+    assert!(state.contains("\"ErrorMsg\":\"leapp ") && state.contains("the last word"), "{state}");
+}

@@ -17,6 +17,8 @@ State 1 'setup' 0 ''
 try {
     $setup = Start-Process -FilePath ([IO.File]::ReadAllText("$DIR\media") + 'setup.exe') -ArgumentList ([IO.File]::ReadAllText("$DIR\arguments")) -Wait -PassThru
     $code = $setup.ExitCode
+    # One that was ended from outside may have none.
+    if ($null -eq $code) { $code = 1 }
 } catch {
     State 1 'failed' 1 "Setup could not be started: $_"
     exit 1

@@ -10,6 +10,8 @@ while ($true) {
     if ($grace -le 0) { break }
     Start-Sleep -Seconds 1
 }
+# After all this time it has not even begun: it was cut off at its very start.
+if (-not $over -and -not (Test-Path "$DIR\running")) { $grace = 0 }
 if (-not $over -and $grace -gt 0) {
     $percent = [int](Reg 'HKLM:\SYSTEM\Setup\MoSetup\Volatile' 'SetupProgress')
     $told = @(Tail "$PANTHER\setupact.log" 131072 | Select-String 'Overall progress: \[(\d+)%\]' | Select-Object -Last 1)
