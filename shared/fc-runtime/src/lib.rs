@@ -58,6 +58,7 @@ pub mod http_trigger;
 pub mod layers;
 mod limits;
 mod payload;
+mod raw;
 mod respond;
 mod response;
 mod runtime;
@@ -83,6 +84,7 @@ pub use context::{
 };
 pub use diagnostic::Diagnostic;
 pub use limits::Limits;
+pub use raw::Raw;
 pub use response::{FunctionResponse, IntoFunctionResponse, MetadataPrelude, StreamResponse};
 pub use runtime::{LambdaInvocation, Runtime};
 #[cfg(feature = "graceful-shutdown")]

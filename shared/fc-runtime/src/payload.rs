@@ -3,14 +3,16 @@
 use serde::Deserialize;
 
 use crate::Diagnostic;
+use crate::raw::Event;
 
-/// Parses `body` as the handler's payload. No bytes at all count as `null`: FC may be invoked
-/// without an event.
+/// Parses `body` as the handler's payload: JSON, or whatever it is for [`Raw`](crate::Raw). No bytes at all count as
+/// `null`: FC may be invoked without an event.
 ///
 /// The message of the failure names the place in the event, `[detail.id] invalid type: …`.
 pub(crate) fn parse<A: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<A, Diagnostic> {
+    let event = body;
     let body = if body.is_empty() { b"null" } else { body };
-    serde_json::from_slice(body).map_err(|error| {
+    from_event(event, body).map_err(|error| {
         let mut path = path_at(body, error.line(), error.column());
         if !path.is_empty() {
             path = format!("[{path}] ");
@@ -19,6 +21,16 @@ pub(crate) fn parse<A: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<A, Diag
             format!("failed to deserialize the incoming data into the function's payload type: {path}{error}");
         Diagnostic::new("PayloadError", message)
     })
+}
+
+fn from_event<A: for<'de> Deserialize<'de>>(event: &[u8], json: &[u8]) -> serde_json::Result<A> {
+    let mut raw = false;
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let payload = A::deserialize(Event { json: &mut json, body: event, raw: &mut raw })?;
+    if !raw {
+        json.end()?;
+    }
+    Ok(payload)
 }
 
 /// One open object or array on the way to a place.
@@ -95,6 +107,7 @@ fn string_end(text: &[u8], start: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Raw;
 
     #[derive(Debug, Deserialize)]
     struct Outer {
@@ -142,6 +155,21 @@ mod tests {
     fn bytes_that_are_no_text_are_refused() {
         assert!(parse::<serde_json::Value>(&[b'"', 0xff, b'"']).is_err());
         assert!(parse::<serde_json::Value>(&[0xff]).is_err());
+    }
+
+    #[test]
+    fn an_event_may_be_anything_for_whoever_asks_for_its_bytes() {
+        for event in [&[0xff, 0x00][..], b"", b"{\"a\": 1} and more", b"a=1&b=2"] {
+            assert_eq!(parse::<Raw>(event).unwrap().0, event);
+        }
+        #[derive(Debug, Deserialize)]
+        struct Part {
+            #[allow(dead_code, reason = "only parsing is tested")]
+            a: Raw,
+        }
+        assert!(parse::<Part>(br#"{"a": "x"}"#).unwrap_err().error_message.contains("as a whole"));
+        // What is behind the JSON is still refused.
+        assert!(parse::<Outer>(br#"{"a": []} x"#).is_err());
     }
 
     #[test]
