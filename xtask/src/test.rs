@@ -2,7 +2,7 @@
 
 use rig::Error;
 
-use crate::build::{self, binaries, cargo, images, test_tools};
+use crate::build::{self, cargo, images, test_tools};
 
 /// Images that the whole-system tests use.
 const IMAGES: &[&str] = &[
@@ -25,7 +25,9 @@ const IMAGES: &[&str] = &[
 /// Runs them all, or those whose name contains `filter`.
 pub fn run(filter: Option<&str>) -> Result<(), Error> {
     test_tools()?;
-    binaries()?;
+    println!("building the functions, the local cloud and the tests");
+    // In one go: what tests need beside would otherwise have all of it built once more.
+    build::run(&cargo(), &["build", "--quiet", "--workspace", "--all-targets"])?;
     images(IMAGES)?;
     println!("running the tests");
     let filter: Vec<&str> = filter.into_iter().collect();

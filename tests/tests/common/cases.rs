@@ -209,11 +209,12 @@ impl Case {
 
 /// What a package manager leaves behind when packages come and go, although the packages are the same: its database,
 /// caches and logs; and the note that what was undone is over, should a command come late.
-const TRACES: [&str; 7] = [
+const TRACES: [&str; 8] = [
     "/var/lib/rpm",
     "/var/lib/dnf",
     "/var/lib/yum",
     "/var/lib/osferry",
+    "/c/ProgramData/osferry",
     "/var/cache",
     "/var/log",
     "/etc/dnf/modules.d",
