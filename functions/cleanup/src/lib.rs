@@ -38,10 +38,11 @@ impl Act for Cleanup {
             Some(status) if job.record.must_undo() && job.marked("undone").is_none() => undo(job, status).await,
             _ => Ok(None),
         };
-        // The media stays while the guest may still be about to let it go.
-        if matches!(undone, Ok(Some(_))) && job.now - job.record.entered_at < UNDO_PATIENCE {
-            return undone.map(|waiting| waiting.unwrap_or(Event::Cleaned));
-        }
+        let undone = match undone {
+            // The media stays while the guest may still be about to let it go.
+            Ok(Some(waiting)) if job.now - job.record.entered_at < UNDO_PATIENCE => return Ok(waiting),
+            undone => undone,
+        };
         // Each for itself: what cannot be done must not keep the rest from being done.
         let (media, clone, settings) =
             (release::media(job).await, release::clone(job).await, restore_settings(job).await);

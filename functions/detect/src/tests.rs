@@ -22,8 +22,8 @@ fn world(name: &str, tags: &[(&str, &str)]) -> World {
     world
 }
 
-/// Scans once on 2026-11-23, and says what came of it: what is to be migrated, or the problem.
-async fn scanned(world: &World) -> Result<String, String> {
+/// Scans once on 2026-11-23.
+async fn scanned_all(world: &World) -> Scan {
     let ids = Cell::new(0);
     let new_id = || {
         ids.set(ids.get() + 1);
@@ -34,7 +34,12 @@ async fn scanned(world: &World) -> Result<String, String> {
         true
     };
     let now = "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-    let scan = scan(world, &Policy::default(), now, "r-1", new_id, pause).await.unwrap();
+    scan(world, &Policy::default(), now, "r-1", new_id, pause).await.unwrap()
+}
+
+/// Scans once on 2026-11-23, and says what came of it: what is to be migrated, or the problem.
+async fn scanned(world: &World) -> Result<String, String> {
+    let scan = scanned_all(world).await;
     assert_eq!(scan.seen, 1);
     if let Some(problem) = scan.problems.first() {
         return Err(problem.clone());
@@ -62,17 +67,7 @@ async fn a_hundred_guests_are_asked_in_few_calls() {
     }
     world.cloud.settle();
     world.cloud.answers(|_| answer(&[("os_id", "centos"), ("os_version", "8.5"), ("arch", "x86_64")]));
-    let ids = Cell::new(0);
-    let new_id = || {
-        ids.set(ids.get() + 1);
-        Ok(MigrationId::from_bytes([ids.get(); 10]))
-    };
-    let pause = async || {
-        world.cloud.settle();
-        true
-    };
-    let now = "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-    let scan = scan(&world, &Policy::default(), now, "r-1", new_id, pause).await.unwrap();
+    let scan = scanned_all(&world).await;
     assert_eq!((scan.seen, scan.opened.len(), scan.problems.len()), (101, 100, 0), "{scan:?}");
     // The list, those that are free once more, agents 2, commands 2, their results 2 and again 2, old snapshots.
     assert_eq!(world.cloud.calls(), 11);
