@@ -144,10 +144,16 @@ pub static ALL_PATHS: [Story; 17] = [
         "elevate-3",
         "AlmaLinux 9 by ELevate",
         "almalinux_9_6_x64_20G_alibase_20250627.vhd",
-        &[OPT_IN, PROBE, REMEDIATE],
+        &[OPT_IN, PROBE, REMEDIATE, ("osferry:target", "AlmaLinux 10")],
         "almalinux 10.0",
     ),
-    good("rhel-3", "Red Hat 8 by its own leapp", "m-local-rhel810", &[OPT_IN, PROBE, REMEDIATE], "rhel 9.6"),
+    good(
+        "rhel-3",
+        "Red Hat 8 by its own leapp",
+        "m-local-rhel810",
+        &[OPT_IN, PROBE, REMEDIATE, ("osferry:target", "Red Hat Enterprise Linux 9")],
+        "rhel 9.6",
+    ),
     good("fork-1", "CentOS 7 by the vendor's leapp", CENTOS_7, &[OPT_IN, PROBE, REMEDIATE], "alinux 3"),
     good(
         "fork-2",

@@ -41,6 +41,8 @@ pub fn run(keep: bool, all_paths: bool) -> Result<(), Error> {
     clock.lap("images");
     let image_dir = image_dir()?;
     let state_dir = image_dir.with_file_name("demo");
+    // One that was killed has left its instances; a cloud that still runs there keeps them.
+    clean(&state_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         tokio::select! {
@@ -129,7 +131,10 @@ async fn migrate(fleet: &'static [Story], rig: &mut Rig, clock: &mut Clock) -> R
     for traveller in &travellers {
         rig.tag(&traveller.instance_id, traveller.story.tags).await?;
     }
-    rig.detect().await?;
+    let scan = rig.detect().await?;
+    if scan["problems"].as_array().is_some_and(|problems| !problems.is_empty()) {
+        return Err(format!("detection did not open every migration: {}", scan["problems"]).into());
+    }
     let records = watch(rig, &travellers).await?;
     clock.lap("migrating");
     let mut wrong = Vec::new();

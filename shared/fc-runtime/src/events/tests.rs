@@ -134,6 +134,9 @@ fn destinations() {
 fn http_requests() {
     let event: HttpRequest = survives(fixture!("http.json"));
     assert_eq!(event.header("accept"), Some("a,b"));
+    assert_eq!(event.other["cookies"], json!(["a=1"]));
+    assert_eq!(event.request_context.other["time"], "2026-03-01T04:04:41Z");
+    assert_eq!(event.request_context.http.other["tlsVersion"], "TLSv1.3");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 
 use super::request::query;
+use crate::events::Other;
 
 /// A client's HTTP request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,8 +28,11 @@ pub struct HttpRequest {
     pub body: String,
     /// Whether `body` is base64.
     pub is_base64_encoded: bool,
-    /// The rest.
+    /// Account, host, method and the like.
     pub request_context: RequestContext,
+    /// The rest.
+    #[serde(flatten)]
+    pub other: Other,
 }
 
 /// Circumstances of an HTTP request.
@@ -45,8 +49,11 @@ pub struct RequestContext {
     pub request_id: String,
     /// Receipt, epoch milliseconds as text.
     pub time_epoch: String,
-    /// Method and the like.
+    /// Request line and client.
     pub http: HttpParts,
+    /// The rest; where Function Compute itself made the event, also `time`, the receipt as text.
+    #[serde(flatten)]
+    pub other: Other,
 }
 
 /// Request line and client.
@@ -63,6 +70,9 @@ pub struct HttpParts {
     pub source_ip: String,
     /// Client's `user-agent`.
     pub user_agent: String,
+    /// The rest.
+    #[serde(flatten)]
+    pub other: Other,
 }
 
 impl HttpRequest {
@@ -103,9 +113,12 @@ impl HttpRequest {
                     protocol: format!("{:?}", parts.version),
                     source_ip: fc("x-fc-client-ip"),
                     user_agent: headers.get("user-agent").cloned().unwrap_or_default(),
+                    other: Other::new(),
                 },
+                other: Other::new(),
             },
             headers,
+            other: Other::new(),
         }
     }
 
