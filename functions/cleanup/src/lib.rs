@@ -138,6 +138,7 @@ fn tags<C>(job: &Job<'_, C>, outcome: Outcome) -> Vec<Tag> {
         Outcome::Stuck => "stuck",
         Outcome::DrillPassed => "drill-passed",
         Outcome::DrillFailed => "drill-failed",
+        Outcome::CheckPassed => "check-passed",
     };
     let mut tags = vec![Tag::new(TAG, word), Tag::new("osferry:migration", job.record.id.as_str())];
     if let Some(os) = &job.record.os_after {

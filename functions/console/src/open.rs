@@ -220,7 +220,7 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
             return Err(bad("probes that are commands stand in the function's own settings only".into()));
         }
         let options = &self.env.options;
-        if policy.mode != Mode::Migrate && (options.drill_vswitch.is_none() || options.drill_security_group.is_none()) {
+        if policy.mode.drills() && (options.drill_vswitch.is_none() || options.drill_security_group.is_none()) {
             return Err(bad("no drill can be held: DRILL_VSWITCH and DRILL_SECURITY_GROUP are not set".into()));
         }
         if !(1..=65536).contains(&policy.retention_days) {

@@ -46,6 +46,9 @@ fn under_way(record: &Record, stage: Stage) -> String {
     text.into()
 }
 
+/// Findings about what the instance runs and where it is to go.
+const REOPENED: [&str; 4] = ["cloud.path", "cloud.os", "guest.os", "guest.minor-release"];
+
 fn over(record: &Record, outcome: Outcome) -> String {
     // A chain that ended on its way has left the instance on a release between.
     let now = match (&record.os_after, record.current_hop()) {
@@ -53,12 +56,22 @@ fn over(record: &Record, outcome: Outcome) -> String {
         (None, Some(hop)) if record.hop > 0 => format!("the instance runs {}; ", hop.from),
         _ => String::new(),
     };
+    if record.unclean {
+        return format!(
+            "{now}cleaning up was given up: the instance stays locked, and a media disk, a clone or a setting of ours may \
+             be left. Mend what the end of the history names, then retry: only the cleanup is tried again"
+        );
+    }
     match outcome {
         Outcome::Succeeded => format!(
             "the snapshots are kept for {} days: until then a rollback is possible, at the price of what was written \
              since",
             record.policy.kept_days()
         ),
+        // What was read at the opening is not read again by a retry.
+        Outcome::Refused if record.findings.iter().any(|f| f.blocks() && REOPENED.contains(&f.id.as_str())) => {
+            format!("{now}do what the remedies of the findings say, then ask for a new migration")
+        }
         Outcome::Refused => format!("{now}do what the remedies of the findings say, then retry"),
         Outcome::Failed if record.hop > 0 => {
             format!("{now}mend what the cause names, then retry: it goes on from there")
@@ -78,6 +91,9 @@ fn over(record: &Record, outcome: Outcome) -> String {
             "the drill went well: migrate the instance itself".into()
         }
         Outcome::DrillPassed => "the drill went well".into(),
+        Outcome::CheckPassed => {
+            "nothing stands against the first hop: migrate the instance, or hold a drill first".into()
+        }
         Outcome::DrillFailed => "the instance was not touched: mend what the drill's cause names, then retry".into(),
     }
 }
@@ -85,6 +101,7 @@ fn over(record: &Record, outcome: Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Finding;
     use crate::id::MigrationId;
     use crate::os::{Family, Os, System};
     use crate::path::{Grants, route};
@@ -130,6 +147,13 @@ mod tests {
             (ended(Outcome::Succeeded), "a rollback is possible", "retry"),
             (ended(Outcome::Stuck), "a person must look", "nothing"),
             (ended(Outcome::DrillFailed), "not touched", "lost"),
+            (ended(Outcome::CheckPassed), "migrate the instance", "retry"),
+            (Record { unclean: true, ..ended(Outcome::Succeeded) }, "stays locked", "a rollback is possible"),
+            (
+                Record { findings: vec![Finding::block("guest.os", "", "")], ..ended(Outcome::Refused) },
+                "ask for a new migration",
+                "retry",
+            ),
         ] {
             let told = advice(&record);
             assert!(told.contains(says) && !told.contains(not), "{:?}: {told}", record.state);

@@ -135,16 +135,19 @@ impl Next {
         let blocking = blocking(&findings);
         let before_clone = self.record.drilling() && self.record.clone.is_none();
         let prepares = self.record.current_hop().is_some_and(|hop| hop.engine.prepares());
-        // What will be mended is part of the plan before it is done as well as after.
-        let wanted: Vec<Remediation> = findings.iter().filter(|f| f.blocks()).filter_map(|f| f.remediation).collect();
-        let mended: Vec<Remediation> = self.record.remediated.iter().chain(&wanted).copied().collect();
         self.note_checks(&blocking, findings);
-        let digest = plan::digest(&self.record, &mended);
-        let risky = plan::risks(&self.record).next().is_some() || !mended.is_empty();
+        let digest = plan::digest(&self.record);
+        let risky = plan::risks(&self.record).next().is_some() || !plan::mends(&self.record).is_empty();
         let known = self.record.acknowledged.iter().any(|known| known.digest == digest);
         let asks = self.record.policy.acknowledge && self.record.clone.is_none() && risky && !known;
         if !mendable {
             self.refuse(blocking);
+        } else if self.record.policy.mode == Mode::Check {
+            // The tool looks too, where it has to be brought in for that; what may be mended is only told.
+            match prepares && !self.record.prepared {
+                true => self.prepare("checks passed so far"),
+                false => self.clean_up(Outcome::CheckPassed, "checks passed"),
+            }
         } else if before_clone {
             self.enter(Stage::Snapshot, "checks passed");
         } else if asks {

@@ -123,6 +123,8 @@ pub enum Effect {
     Hold(String),
     /// Let go of an instance: another migration of it may begin.
     Release(String),
+    /// Its batch must not count it as over any more.
+    Rejoin,
     /// Tell whoever listens.
     Announce(Notice),
 }

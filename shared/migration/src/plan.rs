@@ -27,24 +27,45 @@ pub fn risks(record: &Record) -> impl Iterator<Item = &Finding> {
     record.cloud_risks.iter().chain(warnings(&record.findings))
 }
 
-/// Digest of the plan: instance, way, policy, what is or will be `mended`, and the risks' ids. Whatever of it changes
-/// needs a new acknowledgement; figures in the findings' texts may change from day to day and do not count. 64 hex
-/// digits.
-pub fn digest(record: &Record, mended: &[Remediation]) -> String {
-    let mut mended: Vec<&str> = mended.iter().map(|remediation| remediation.name()).collect();
-    mended.sort_unstable();
-    mended.dedup();
-    let mut ids: Vec<&str> = risks(record).map(|finding| finding.id.as_str()).collect();
-    ids.sort_unstable();
-    ids.dedup();
+/// What is mended, and what will be because the last check found it to block: part of the plan before it is done as
+/// well as after.
+pub fn mends(record: &Record) -> Vec<Remediation> {
+    let wanted = record.findings.iter().filter(|finding| finding.blocks()).filter_map(|finding| finding.remediation);
+    let mut all: Vec<Remediation> = record.remediated.iter().copied().chain(wanted).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Digest of the plan: instance, way, policy, what is or will be mended, and the risks. Whatever of it changes needs a
+/// new acknowledgement; figures in the findings' texts may change from day to day and do not count. 64 hex digits.
+pub fn digest(record: &Record) -> String {
+    let mended: Vec<&str> = mends(record).into_iter().map(Remediation::name).collect();
+    let mut told: Vec<String> =
+        risks(record).map(|finding| format!("{}: {}", finding.id, without_figures(&finding.found))).collect();
+    told.sort_unstable();
+    told.dedup();
     let plan = serde_json::json!({
         "instance": record.instance_id,
         "hops": record.hops.get(record.hop..).unwrap_or_default(),
         "policy": record.policy,
         "mended": mended,
-        "risks": ids,
+        "risks": told,
     });
     Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A text with `#` in place of each number.
+fn without_figures(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter.is_ascii_digit() {
+            true if plain.ends_with('#') => {}
+            true => plain.push('#'),
+            false => plain.push(letter),
+        }
+    }
+    plain
 }
 
 /// How long something will still take, and how sure that is.
@@ -87,18 +108,30 @@ mod tests {
     fn the_digest_follows_the_plan_and_not_the_figures() {
         let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
         let warn = |id: &str, found: &str| Finding::warn(id, found, "r");
-        let found = |findings: Vec<Finding>| digest(&Record { findings, ..record.clone() }, &[]);
-        let before = found(vec![warn("a", "12 MiB"), warn("b", "x")]);
-        assert_eq!(before, found(vec![warn("b", "y"), warn("a", "13 MiB"), Finding::info("c", "z")]));
+        let found = |findings: Vec<Finding>| digest(&Record { findings, ..record.clone() });
+        let before = found(vec![warn("a", "12 MiB of 9"), warn("b", "x")]);
+        assert_eq!(before, found(vec![warn("b", "x"), warn("a", "3 MiB of 10"), Finding::info("c", "z")]));
         assert_eq!(before.len(), 64);
-        assert_ne!(before, found(vec![warn("a", "12 MiB")]));
-        let mut other = Record { findings: vec![warn("a", ""), warn("b", "")], ..record.clone() };
-        assert_eq!(before, digest(&other, &[]));
+        assert_ne!(before, found(vec![warn("a", "12 MiB of 9")]));
+        assert_ne!(before, found(vec![warn("a", "12 MiB of 9"), warn("b", "y")]), "another risk of the same kind");
+        let mut other = Record { findings: vec![warn("a", "0 MiB of 0"), warn("b", "x")], ..record.clone() };
+        assert_eq!(before, digest(&other));
         other.policy.observe_minutes = 1;
-        assert_ne!(before, digest(&other, &[]));
+        assert_ne!(before, digest(&other));
         // What the cloud has told before is as much a risk as what the guest tells now.
-        let cloud = Record { findings: vec![warn("a", "")], cloud_risks: vec![warn("b", "")], ..record };
-        assert_eq!(before, digest(&cloud, &[]));
+        let cloud = Record { findings: vec![warn("a", "1 MiB of 1")], cloud_risks: vec![warn("b", "x")], ..record };
+        assert_eq!(before, digest(&cloud));
+    }
+
+    #[test]
+    fn what_blocks_and_will_be_mended_is_in_the_plan_before_and_after() {
+        let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
+        let i686 = || Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686);
+        let only_warns = Finding::warn("b", "f", "r").mended_by(Remediation::CleanBoot);
+        let wanted = Record { findings: vec![i686(), only_warns], ..record.clone() };
+        assert_eq!(mends(&wanted), [Remediation::RemoveI686]);
+        let done = Record { remediated: vec![Remediation::RemoveI686], findings: vec![i686()], ..record };
+        assert_eq!(mends(&done), [Remediation::RemoveI686]);
     }
 
     #[test]

@@ -16,6 +16,24 @@ pub enum Mode {
     Drill,
     /// A drill; then the instance itself, if the drill was clean.
     DrillThenMigrate,
+    /// Only ask whether the first hop could be gone, as cloud, guest and tool see it. What had to be brought in for
+    /// that is taken back.
+    Check,
+}
+
+impl Mode {
+    /// Every mode, by its name in tags and requests.
+    pub const ALL: [(&str, Self); 4] = [
+        ("migrate", Self::Migrate),
+        ("drill", Self::Drill),
+        ("drill-then-migrate", Self::DrillThenMigrate),
+        ("check", Self::Check),
+    ];
+
+    /// Whether a clone is migrated first, or only.
+    pub fn drills(self) -> bool {
+        matches!(self, Self::Drill | Self::DrillThenMigrate)
+    }
 }
 
 /// Which disks go back in a rollback.
@@ -33,7 +51,8 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Policy {
-    /// Destination; the nearest when None.
+    /// Destination; the nearest when None. Also read from its name, `"Anolis OS 8"`.
+    #[serde(deserialize_with = "by_name")]
     pub target: Option<Os>,
     /// What must answer after the migration, or the machine goes back.
     pub probes: Vec<Probe>,
@@ -97,7 +116,7 @@ pub enum Probe {
     Command(String),
 }
 
-/// Tag that opts an instance in; its value is `migrate`, `drill` or `drill-then-migrate`.
+/// Tag that opts an instance in; its value is the name of a [`Mode`].
 pub const TAG: &str = "osferry";
 const TAG_TARGET: &str = "osferry:target";
 const TAG_PROBE: &str = "osferry:probe";
@@ -121,7 +140,34 @@ pub struct BadTag {
     pub problem: &'static str,
 }
 
+/// The form of a record, or a name as people write it.
+fn by_name<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Os>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        Name(String),
+        Record(Os),
+    }
+    match Option::<Told>::deserialize(from)? {
+        None => Ok(None),
+        Some(Told::Record(os)) => Ok(Some(os)),
+        Some(Told::Name(name)) => match Os::from_ecs_name(&name) {
+            Some(os) => Ok(Some(os)),
+            None => Err(serde::de::Error::custom(format!("target {name:?} is no operating system"))),
+        },
+    }
+}
+
 impl Policy {
+    /// What is wrong with its figures, if anything: those that come from JSON were not looked at yet.
+    pub fn problem(&self) -> Option<String> {
+        if !(1..=65536).contains(&self.retention_days) {
+            return Some("retention_days is not a number from 1 to 65536".into());
+        }
+        (self.observe_minutes > LONGEST_OBSERVATION)
+            .then(|| format!("observe_minutes is not a number from 0 to {LONGEST_OBSERVATION}"))
+    }
+
     /// How long snapshots are kept, days from their creation.
     pub fn kept_days(&self) -> u32 {
         self.retention_days.max(SHORTEST_RETENTION)
@@ -138,11 +184,11 @@ impl Policy {
         for (key, value) in tags {
             let bad = |problem| BadTag { key: key.into(), value: value.into(), problem };
             match key {
-                TAG => match value.trim() {
-                    "migrate" => asked = true,
-                    "drill" => (asked, policy.mode) = (true, Mode::Drill),
-                    "drill-then-migrate" => (asked, policy.mode) = (true, Mode::DrillThenMigrate),
-                    _ => {}
+                // Other values are what OS Ferry leaves: outcomes.
+                TAG => match Mode::ALL.iter().find(|(name, _)| *name == value.trim()) {
+                    Some((_, Mode::Migrate)) => asked = true,
+                    Some((_, mode)) => (asked, policy.mode) = (true, *mode),
+                    None => {}
                 },
                 TAG_TARGET => {
                     policy.target = Some(Os::from_ecs_name(value).ok_or_else(|| bad("not an operating system"))?);
@@ -160,7 +206,8 @@ impl Policy {
                         policy.remediate.push(*known.ok_or_else(|| bad("not the names of remediations"))?);
                     }
                 }
-                TAG_ACKNOWLEDGE => policy.acknowledge = yes(value).ok_or_else(|| bad("neither yes nor no"))?,
+                // Where the operator wants it, no tag may do without.
+                TAG_ACKNOWLEDGE => policy.acknowledge |= yes(value).ok_or_else(|| bad("neither yes nor no"))?,
                 TAG_OBSERVE => {
                     let minutes = value.trim().parse().ok().filter(|minutes| *minutes <= LONGEST_OBSERVATION);
                     policy.observe_minutes = minutes.ok_or_else(|| bad("not a number of minutes from 0 to 1440"))?;
@@ -282,8 +329,32 @@ mod tests {
         assert_eq!(policy.remediate, [Remediation::RemoveI686, Remediation::CleanBoot]);
         assert_eq!((policy.acknowledge, policy.observe_minutes), (true, 15));
         assert_eq!((policy.rollback, policy.keep_failed_disk), (Scope::System, true));
-        let drill = Policy::from_tags(&Policy::default(), [(TAG, "drill")]).unwrap().unwrap();
-        assert_eq!(drill.mode, Mode::Drill);
+        for (name, mode) in Mode::ALL {
+            let policy = Policy::from_tags(&Policy::default(), [(TAG, name)]).unwrap().unwrap();
+            assert_eq!(policy.mode, mode);
+            assert_eq!(serde_json::to_value(mode).unwrap(), name);
+        }
+        let strict = Policy { acknowledge: true, ..Policy::default() };
+        let policy = Policy::from_tags(&strict, [(TAG, "migrate"), (TAG_ACKNOWLEDGE, "no")]).unwrap().unwrap();
+        assert!(policy.acknowledge, "a tag cannot do without what the operator wants");
+    }
+
+    #[test]
+    fn a_destination_is_read_by_name_and_from_records() {
+        let read = |json: &str| serde_json::from_str::<Policy>(json);
+        let named = read(r#"{"target":"Anolis OS 8"}"#).unwrap();
+        assert_eq!(named.target.as_ref().unwrap().to_string(), "Anolis OS 8");
+        assert_eq!(read(&serde_json::to_string(&named).unwrap()).unwrap(), named);
+        assert_eq!(read(r#"{"target":null}"#).unwrap().target, None);
+        assert!(read(r#"{"target":"BeOS 5"}"#).unwrap_err().to_string().contains("BeOS 5"));
+        assert_eq!(named.problem(), None);
+        for (field, policy) in [
+            ("retention_days", Policy { retention_days: 0, ..Policy::default() }),
+            ("retention_days", Policy { retention_days: 65_537, ..Policy::default() }),
+            ("observe_minutes", Policy { observe_minutes: 1_441, ..Policy::default() }),
+        ] {
+            assert!(policy.problem().unwrap().starts_with(field));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::id::MigrationId;
 use crate::os::System;
 use crate::path::Hop;
 use crate::plan::Acknowledgement;
-use crate::policy::{Mode, Policy};
+use crate::policy::Policy;
 
 /// Epoch milliseconds, UTC.
 pub type Millis = i64;
@@ -122,11 +122,13 @@ pub enum Outcome {
     DrillPassed,
     /// The clone could not be migrated; the instance itself was not touched.
     DrillFailed,
+    /// Nothing that is asked of cloud and guest stands against a migration; none was begun.
+    CheckPassed,
 }
 
 impl Outcome {
     /// Every outcome there is.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Succeeded,
         Self::Refused,
         Self::Failed,
@@ -135,6 +137,7 @@ impl Outcome {
         Self::Stuck,
         Self::DrillPassed,
         Self::DrillFailed,
+        Self::CheckPassed,
     ];
 
     /// Whether something went wrong that a batch may be stopped for: not a check that said no, not a person.
@@ -523,7 +526,7 @@ impl Record {
 
     /// Whether what goes on now is a drill: the instance itself must not be changed.
     pub fn drilling(&self) -> bool {
-        self.policy.mode != Mode::Migrate && self.drill.is_none()
+        self.policy.mode.drills() && self.drill.is_none()
     }
 
     /// Whether cleanup must take back what was prepared in the guest: the migration does not happen, and it is

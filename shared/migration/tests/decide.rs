@@ -328,7 +328,11 @@ fn a_risky_plan_waits_for_a_named_person_and_a_changed_one_waits_again() {
     let other = follow(waiting.clone(), [acknowledge("00")]);
     assert_eq!(other.awaiting, Some(digest.clone()));
     let known = follow(waiting.clone(), [acknowledge(&digest)]);
-    assert_eq!((known.state, known.acknowledged[0].by.as_str()), (State::In(Stage::Assess), "li"));
+    assert_eq!((known.state, known.acknowledged[0].by.as_str()), (State::In(Stage::Precheck), "li"));
+    // Days may have passed: the cloud is asked again too.
+    let shared = Event::Prechecked(vec![Finding::block("cloud.shared-disk", "f", "r")]);
+    assert_eq!(follow(known.clone(), [shared]).ending, Some(Outcome::Refused));
+    let known = follow(known, [Event::Prechecked(vec![])]);
     assert_eq!(follow(known.clone(), [risky("a")]).state, State::In(Stage::Snapshot));
     let changed = follow(known, [risky("b")]);
     assert_eq!(changed.state, State::In(Stage::Assess));
@@ -340,6 +344,25 @@ fn a_risky_plan_waits_for_a_named_person_and_a_changed_one_waits_again() {
     assert_eq!((late.cause.unwrap().code, late.ending), (Code::NotAcknowledged, Some(Outcome::Failed)));
     let safe = follow(record, [Event::Prechecked(vec![]), Event::Assessed(vec![])]);
     assert_eq!(safe.state, State::In(Stage::Snapshot), "nothing to acknowledge");
+}
+
+#[test]
+fn a_check_asks_cloud_guest_and_tool_and_begins_nothing() {
+    let mut record = el8(path::Engine::Leapp);
+    record.policy.mode = migration::policy::Mode::Check;
+    record.policy.remediate = vec![Remediation::RemoveI686];
+    let mendable = || Event::Assessed(vec![Finding::block("guest.i686", "f", "r").mended_by(Remediation::RemoveI686)]);
+    let preparing = follow(record.clone(), [Event::Prechecked(vec![]), mendable()]);
+    assert_eq!((preparing.state, preparing.prepared), (State::In(Stage::Prepare), true));
+    let passed = follow(preparing.clone(), [Event::Prepared(vec![]), mendable()]);
+    assert_eq!((passed.ending, passed.must_undo(), passed.touched), (Some(Outcome::CheckPassed), true, false));
+    assert_eq!(follow(passed, [Event::Cleaned]).state, State::Ended(Outcome::CheckPassed));
+    let blocked = Event::Assessed(vec![Finding::block("leapp.inhibitor", "f", "r")]);
+    let refused = follow(preparing, [Event::Prepared(vec![]), blocked]);
+    assert_eq!(refused.ending, Some(Outcome::Refused));
+    let without_tool = Record { hops: el8(path::Engine::DistroSync).hops, ..record };
+    let passed = follow(without_tool, [Event::Prechecked(vec![]), Event::Assessed(vec![])]);
+    assert_eq!((passed.ending, passed.must_undo()), (Some(Outcome::CheckPassed), false));
 }
 
 #[test]
@@ -507,7 +530,8 @@ fn what_will_be_mended_is_acknowledged_before_it_is_done() {
     let digest = waiting.awaiting.clone().unwrap();
     assert!(!waiting.prepared);
     let known = Event::Wished(Wish::Acknowledge { by: "li".into(), digest });
-    let mended = [blocked(), Event::Prepared(vec![Remediation::RemoveI686]), Event::Assessed(vec![])];
+    let mended =
+        [Event::Prechecked(vec![]), blocked(), Event::Prepared(vec![Remediation::RemoveI686]), Event::Assessed(vec![])];
     let record = follow(follow(waiting, [known]), mended);
     assert_eq!(record.state, State::In(Stage::Snapshot), "one acknowledgement is enough");
 }

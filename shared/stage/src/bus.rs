@@ -1,7 +1,7 @@
 //! The port to EventBridge, and the events that OS Ferry itself publishes.
 
 use jiff::Timestamp;
-use migration::{MigrationId, Millis, Notice, Record, Stage};
+use migration::{MigrationId, Millis, Notice, Record, Stage, plan};
 use openapi::ApiError;
 use openapi::eventbridge::{Client, CloudEvent};
 use serde_json::json;
@@ -45,13 +45,15 @@ pub fn notice(bus: &str, id: String, record: &Record, notice: Notice, now: Milli
         }
         Notice::Awaiting => {
             data["digest"] = json!(record.awaiting);
-            data["risks"] = json!(migration::plan::risks(record).collect::<Vec<_>>());
+            data["risks"] = json!(plan::risks(record).collect::<Vec<_>>());
+            data["mends"] = json!(plan::mends(record));
             PLAN_AWAITING
         }
         Notice::Ended(outcome) => {
             data["outcome"] = json!(outcome);
             data["cause"] = json!(record.cause);
             data["osAfter"] = json!(record.os_after);
+            data["unclean"] = json!(record.unclean);
             MIGRATION_ENDED
         }
     };

@@ -361,8 +361,12 @@ async fn commit<C, R: Records, B: Bus>(
     let mut outbox = stored.outbox.clone();
     if record.stage().is_some() {
         // What let the instance go when it was over must not let it go now that it lives again.
-        let goes = |item: &Outgoing| matches!(item, Outgoing::Release { instance_id, .. } if *instance_id == record.instance_id);
-        outbox.retain(|item| !goes(item));
+        // Nor must its batch count it as over.
+        outbox.retain(|item| match item {
+            Outgoing::Release { instance_id, .. } => *instance_id != record.instance_id,
+            Outgoing::Member(_) => false,
+            _ => true,
+        });
     }
     let old = outbox.len();
     outbox.extend(outgoing(&record, stored.version, effects, env, &invocation.request_id));
@@ -415,6 +419,7 @@ pub(crate) fn outgoing<C, R, B>(
             }
             Effect::Hold(instance_id) => outbox.push(Outgoing::Hold { instance_id, tries: record.tries }),
             Effect::Release(instance_id) => outbox.push(Outgoing::Release { instance_id, tries: record.tries }),
+            Effect::Rejoin => outbox.extend(Member::of(record, None).map(Outgoing::Member)),
             Effect::Announce(notice) => {
                 match notice {
                     Notice::Entered(_) => outbox.extend(took(record, now, &id)),

@@ -3,7 +3,6 @@
 
 use jiff::Timestamp;
 use migration::path::Engine;
-use migration::policy::Mode;
 use migration::{Millis, Record};
 use openapi::ecs::{Disk, Image, Instance, Snapshot, Tag};
 
@@ -65,7 +64,7 @@ pub fn snapshot_name(record: &Record, disk_id: &str) -> String {
 /// # Errors
 /// When ECS refuses.
 pub async fn clone<C: Cloud>(job: &Job<'_, C>) -> Result<bool, Fault> {
-    if job.record.policy.mode == Mode::Migrate {
+    if !job.record.policy.mode.drills() {
         return Ok(false);
     }
     let mut left = false;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use migration::Millis;
 use migration::findings::{AutoSnapshots, CloudFacts, DiskFacts};
 use migration::os::{Os, System};
+use migration::{MigrationId, Millis};
 use openapi::ApiError;
 use openapi::ecs::{
     AutoSnapshotPolicy, CloudAssistantStatus, Disk, DiskKind, HistoryEvent, Instance, Snapshot, can_be_grouped,
@@ -13,6 +13,7 @@ use openapi::ecs::{
 
 use crate::cloud::Cloud;
 use crate::fault::{Fault, SNAPSHOTS_CLOSED};
+use crate::release::OWNER_TAG;
 use crate::settings::Options;
 
 /// What is known of an instance.
@@ -69,6 +70,12 @@ pub async fn survey<C: Cloud>(cloud: &C, ids: &[String], options: &Options) -> R
 
 const LANES: usize = 8;
 
+/// Whether a migration has attached the disk: it goes without a trace.
+fn brought_in(disk: &Disk) -> bool {
+    let owner = disk.tags.iter().find(|tag| tag.key == OWNER_TAG);
+    owner.is_some_and(|tag| MigrationId::in_name(&disk.disk_name).is_some_and(|id| id.as_str() == tag.value))
+}
+
 /// What belongs to an instance.
 #[derive(Clone, Debug, Default)]
 struct Around {
@@ -82,8 +89,9 @@ struct Around {
 /// Of one instance, by itself.
 async fn around<C: Cloud>(cloud: &C, id: &str) -> Result<Around, ApiError> {
     let ids = [id.to_owned()];
-    let (disks, (snapshots_in_progress, snapshots_closed), maintenance) =
+    let (mut disks, (snapshots_in_progress, snapshots_closed), maintenance) =
         tokio::try_join!(cloud.disks(id), in_progress(cloud, Some(id)), cloud.maintenance(&ids))?;
+    disks.retain(|disk| !brought_in(disk));
     let auto_snapshots = auto_snapshots(&disks, &policies(cloud, &disks).await?);
     Ok(Around { disks, snapshots_in_progress, snapshots_closed, maintenance, auto_snapshots })
 }
@@ -102,7 +110,7 @@ async fn around_many<C: Cloud>(
             return Ok(None);
         }
         let (disks, next) = cloud.all_disks(token).await?;
-        for disk in disks {
+        for disk in disks.into_iter().filter(|disk| !brought_in(disk)) {
             if let Some(around) = many.get_mut(&disk.instance_id) {
                 around.disks.push(disk);
             }

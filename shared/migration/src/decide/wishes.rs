@@ -52,9 +52,14 @@ impl Next {
         }
     }
 
+    /// A person goes on with this one whatever became of its batch, where it counts as under way again.
     fn revive(&mut self, stage: Stage, what: &str) {
         self.record.tries += 1;
         self.record.ending = None;
+        if let Some(batch) = &mut self.record.batch {
+            batch.stop_after_failures = 0;
+            self.effects.push(Effect::Rejoin);
+        }
         self.enter(stage, what);
     }
 
@@ -65,8 +70,8 @@ impl Next {
         self.record.awaiting = None;
         self.record.acknowledged.push(Acknowledgement { by, at: self.now, digest });
         self.ordinary = false;
-        // Days may have passed: the guest is asked again, and the same plan goes on.
-        self.enter(Stage::Assess, "the risks were acknowledged");
+        // Days may have passed: cloud and guest are asked again, and the same plan goes on.
+        self.enter(Stage::Precheck, "the risks were acknowledged");
     }
 
     fn cancel(&mut self, stage: Stage, by: &str) {

@@ -92,3 +92,25 @@ async fn a_batch_stops_after_as_many_failures_as_it_was_told() {
         assert_eq!(stage.times.get(), u32::from(ending.is_none()), "a stopped batch does nothing more");
     }
 }
+
+#[tokio::test]
+async fn what_a_person_tries_again_in_a_stopped_batch_goes_on() {
+    let world = world();
+    let mut failed = record_in(Stage::Precheck);
+    (failed.state, failed.look_at, failed.batch) = (State::Ended(Outcome::Failed), None, Some(batch(1, 0)));
+    world.records.put(&failed);
+    world.records.put_member(&Member::of(&failed, Some(Outcome::Failed)).unwrap()).await.unwrap();
+    let other = Member {
+        migration_id: migration::MigrationId::from_bytes([9; 10]),
+        instance_id: "i-9".into(),
+        ..Member::of(&failed, Some(Outcome::RolledBack)).unwrap()
+    };
+    world.records.put_member(&other).await.unwrap();
+    wish(&world, &failed.id, &Wish::Retry { by: "li".into() }, &invocation("r-1")).await.unwrap();
+    let mine = |members: Vec<Member>| members.into_iter().find(|member| member.migration_id == failed.id).unwrap();
+    assert_eq!(mine(world.records.members("b-1").await.unwrap()).outcome, None, "it is under way again");
+    let stage = acting(|_| Ok(waiting(60)));
+    step(&world, &stage, &failed.id, &invocation("r-2")).await.unwrap();
+    let after = world.records.load(&failed.id).await.unwrap().unwrap().record;
+    assert_eq!((after.state, after.ending, stage.times.get()), (State::In(Stage::Precheck), None, 1));
+}

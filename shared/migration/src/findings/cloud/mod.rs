@@ -12,7 +12,7 @@ pub use plan::media_version;
 use crate::check::Finding;
 use crate::os::System;
 use crate::path::{Grants, Hop, route};
-use crate::policy::{Mode, Policy};
+use crate::policy::Policy;
 use crate::record::Millis;
 
 /// What the cloud tells of an instance.
@@ -108,7 +108,7 @@ pub fn judge_cloud(facts: &CloudFacts, hops: &[Hop], policy: &Policy, grants: &G
     } else {
         plan::judge(facts, hops, &mut findings);
     }
-    if policy.mode != Mode::Migrate && !facts.drill_network {
+    if policy.mode.drills() && !facts.drill_network {
         findings.push(Finding::block(
             "cloud.drill-network",
             "no isolated network is configured for drills",

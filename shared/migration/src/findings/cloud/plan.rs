@@ -164,7 +164,8 @@ pub(super) fn judge_snapshots(facts: &CloudFacts, hops: usize, policy: &Policy, 
 fn rounds(hops: usize, mode: Mode) -> u64 {
     let hops = hops.max(1) as u64;
     match mode {
-        Mode::Migrate => hops,
+        // A check says what the migration would cost.
+        Mode::Migrate | Mode::Check => hops,
         Mode::Drill => 1,
         Mode::DrillThenMigrate => 1 + hops,
     }

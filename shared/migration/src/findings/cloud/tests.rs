@@ -1,6 +1,7 @@
 use super::super::testing::ids;
 use super::*;
 use crate::os::{Edition, Language, Os, Windows};
+use crate::policy::Mode;
 
 const NOW: Millis = 1_800_000_000_000;
 
