@@ -24,7 +24,7 @@ use stage::connect;
 use stage::settings::Settings;
 use tokio::time::Instant;
 
-pub use fleet::Fleet;
+pub use fleet::Line;
 pub use scan::{Occasion, Problem, Scan, ScanError, scan};
 
 /// How long guests are waited for in one scan: a question takes a second or two where the agent is well. They are

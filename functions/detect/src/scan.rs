@@ -131,7 +131,7 @@ pub async fn scan<C: Cloud, R: Records, B: Bus>(
         let (page, next) = env.cloud.instances(tag, token).await.map_err(Fault::from)?;
         page.iter().for_each(|instance| fleet.count(instance));
         let (ask, sure): (Vec<_>, Vec<_>) = look.ready(page).await?.into_iter().partition(must_ask);
-        look.open(&sure, &Identities::new()).await?;
+        look.open_all(&sure, &Identities::new()).await?;
         unsure.extend(ask);
         token = next;
         if token.is_none() {
@@ -141,7 +141,7 @@ pub async fn scan<C: Cloud, R: Records, B: Bus>(
     // All of them at once: however long one does not answer, the others are waited for no longer.
     let identities = identify(&env.cloud, &unsure, occasion.request_id, pause).await;
     for chunk in unsure.chunks(AT_ONCE) {
-        look.open(chunk, &identities).await?;
+        look.open_all(chunk, &identities).await?;
     }
     let mut scan = look.scan;
     if occasion.whole {
@@ -188,7 +188,7 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<MigrationId>> Look
     }
 
     /// Opens what is asked for on instances whose lock was seen to be free.
-    async fn open(&mut self, instances: &[Instance], identities: &Identities) -> Result<(), ScanError> {
+    async fn open_all(&mut self, instances: &[Instance], identities: &Identities) -> Result<(), ScanError> {
         let ids: Vec<String> = instances.iter().map(|instance| instance.instance_id.clone()).collect();
         // Read again: a migration that ended since the list was made has changed the tags before it let go.
         for instance in &self.env.cloud.instances_by_id(&ids).await.map_err(Fault::from)? {
