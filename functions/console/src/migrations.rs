@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fc_runtime::http_trigger::HttpResponse;
 use migration::{MigrationId, Record, advice};
 use serde_json::{Value, json};
+use stage::StageError;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
@@ -57,11 +58,22 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
                 continue;
             }
             // A member without a row was never opened: a crash came between.
-            let line = match self.env.records.load(&member.migration_id).await? {
-                Some(stored) => summary(&stored.record),
-                None => json!({ "migrationId": member.migration_id, "instanceId": member.instance_id, "stage": null }),
+            let (migration_id, instance_id) = (&member.migration_id, &member.instance_id);
+            let mut missing = "unopened";
+            let line = match self.env.records.load(migration_id).await {
+                Ok(Some(stored)) => summary(&stored.record),
+                Ok(None) => json!({ "migrationId": migration_id, "instanceId": instance_id, "stage": null }),
+                // One that cannot be read must not hide the others.
+                Err(error) if error.concerns_one_row() => {
+                    let error = StageError::from(error);
+                    tracing::error!(%migration_id, code = %error.code(), %error, "cannot be listed");
+                    missing = "unreadable";
+                    let error = format!("{}: {error}", error.code());
+                    json!({ "migrationId": migration_id, "instanceId": instance_id, "stage": null, "error": error })
+                }
+                Err(error) => return Err(error.into()),
             };
-            let state = [&line["outcome"], &line["stage"]].into_iter().find_map(Value::as_str).unwrap_or("unopened");
+            let state = [&line["outcome"], &line["stage"]].into_iter().find_map(Value::as_str).unwrap_or(missing);
             *counts.entry(state.to_owned()).or_default() += 1;
             lines.push(line);
         }
