@@ -6,8 +6,8 @@ use super::params::Params;
 /// The name of what does not exist yet.
 const NEW: &str = "*";
 
-/// Kinds of the resources that an action is about, and the parameter that names each; [`NEW`] for what it makes.
-/// Nothing is asked of one alone, or on all of them: `*`.
+/// Kinds of the resources that an action is about, and the parameter that names each; [`NEW`] for what it makes. None
+/// for what RAM must permit on `*`: what only looks, RunInstances, and what no function does.
 fn resources(action: &str) -> &'static [(&'static str, &'static str)] {
     match action {
         "DeleteInstance" | "GetInstanceConsoleOutput" | "StartInstance" | "StopInstance" | "StopInvocation" => {
