@@ -112,7 +112,7 @@ where
     let outcome = {
         let _place = shared.place().await;
         let mut handlers = handlers.lock().await;
-        if let Err(error) = poll_fn(|cx| handlers.events.poll_ready(cx)).await {
+        if let Err(error) = guarded(|| poll_fn(|cx| handlers.events.poll_ready(cx))).await? {
             return Err(shared.unready(error));
         }
         let request_id = call.request_id();
@@ -170,7 +170,7 @@ async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, re
     let request_id = context.map(|context| context.request_id.clone()).unwrap_or_default();
     let _place = shared.place().await;
     let mut handlers = handlers.lock().await;
-    if let Err(error) = poll_fn(|cx| handlers.http.poll_ready(cx)).await {
+    if let Err(error) = guarded(|| poll_fn(|cx| handlers.http.poll_ready(cx))).await? {
         return Err(shared.unready(error));
     }
     shared.log.start("Invoke Start", &request_id);

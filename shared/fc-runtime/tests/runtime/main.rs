@@ -7,3 +7,4 @@ mod hostile;
 mod http_trigger;
 mod programs;
 mod serve;
+mod streams;

@@ -404,6 +404,40 @@ async fn a_service_that_is_not_ready_any_more_ends_the_runtime() {
     assert_eq!(ended.unwrap_err().to_string(), "the handler is not ready: \"tired\"");
 }
 
+/// Panics instead of being ready, once.
+struct Startled(Arc<AtomicU32>);
+
+impl<T> Service<T> for Startled {
+    type Response = &'static str;
+    type Error = Error;
+    type Future = std::future::Ready<Result<&'static str, Error>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 0, "startled");
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: T) -> Self::Future {
+        std::future::ready(Ok("calm"))
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_panics_instead_of_being_ready_fails_that_invocation_alone() {
+    let (listener, address) = socket();
+    let events = tower::util::MapRequest::new(Startled(Arc::default()), |event: LambdaEvent<Value>| event);
+    beside(Runtime::new(events).http(Startled(Arc::default())).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        let panicked = client.invoke("1").await;
+        assert_eq!((panicked.fc_status(), panicked.json()["errorType"].as_str()), ("404", Some("FunctionPanic")));
+        assert_eq!(client.invoke("1").await.body, "\"calm\"");
+        let panicked = client.send(http_request("GET", "/", "")).await;
+        assert_eq!((panicked.fc_status(), panicked.json()["errorType"].as_str()), ("404", Some("FunctionPanic")));
+        assert_eq!(client.send(http_request("GET", "/", "")).await.body, "calm");
+    })
+    .await;
+}
+
 #[tokio::test]
 #[allow(deprecated, reason = "it is what is tested")]
 async fn the_old_form_of_a_handler_still_serves() {
