@@ -129,7 +129,9 @@ fn buffered_http(json: Vec<u8>) -> Result<Response<Body>, Diagnostic> {
     struct Probe {
         status_code: Option<serde_json::Value>,
     }
-    let described = serde_json::from_slice::<Probe>(&json).is_ok_and(|p| p.status_code.is_some());
+    // A list would do for a struct, too.
+    let described =
+        json.first() == Some(&b'{') && serde_json::from_slice::<Probe>(&json).is_ok_and(|p| p.status_code.is_some());
     if !described {
         let mut response = Response::new(Body::from(json));
         response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -155,6 +157,20 @@ fn bad_header(name: &str, error: &dyn std::fmt::Display) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_object_describes_an_answer() {
+        for json in ["[1]", "[404]", r#"["x"]"#, r#"[{"id":1}]"#, r#""statusCode""#, "{}", r#"{"statusCode":null}"#] {
+            let response = buffered_http(json.into()).unwrap();
+            assert_eq!(
+                (response.status(), response.headers()["content-type"].as_bytes()),
+                (StatusCode::OK, &b"application/json"[..])
+            );
+            assert_eq!(http_body::Body::size_hint(response.body()).exact(), Some(json.len() as u64), "{json}");
+        }
+        assert_eq!(buffered_http(br#"{"statusCode":404}"#.into()).unwrap().status(), StatusCode::NOT_FOUND);
+        assert!(buffered_http(br#"{"statusCode":"x"}"#.into()).is_err());
+    }
 
     #[test]
     fn a_prelude_is_json_in_camel_case() {
