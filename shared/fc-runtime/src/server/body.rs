@@ -9,8 +9,8 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 
-use super::peer::Peer;
-use crate::Error;
+use super::peer::{Peer, Phase};
+use crate::{Error, streaming};
 
 /// Why there is no body.
 #[derive(Debug)]
@@ -113,5 +113,42 @@ impl Body for Piecemeal {
 impl Drop for Piecemeal {
     fn drop(&mut self) {
         self.peer.set_owing(false);
+    }
+}
+
+/// An answer's body that is still being made: as long as it lasts, what comes in is no new request.
+pub(super) struct Streamed {
+    body: streaming::Body,
+    peer: Arc<Peer>,
+}
+
+impl Streamed {
+    /// `body` as `peer`'s answer.
+    pub(super) fn new(body: streaming::Body, peer: Arc<Peer>) -> Self {
+        peer.enter(Phase::Streaming);
+        Self { body, peer }
+    }
+}
+
+impl Body for Streamed {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx).map_err(streaming::BodyError::into_inner)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        self.peer.enter(Phase::Idle);
     }
 }

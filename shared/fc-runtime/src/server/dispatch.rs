@@ -14,7 +14,7 @@ use pin_project_lite::pin_project;
 use tokio::sync::Mutex;
 use tower::Service;
 
-use super::body::Piecemeal;
+use super::body::{Piecemeal, Streamed};
 use super::log::Log;
 use super::peer::Phase;
 use super::tell::{refuse, tell};
@@ -74,8 +74,12 @@ where
             Control::PreStop => hook(&shared.log, "PreStop", shared.hooks.pre_stop.as_ref(), context).await,
         }
     };
-    peer.enter(Phase::Idle);
-    tell(answer, control)
+    let response = tell(answer, control);
+    if response.body().is_whole() {
+        peer.enter(Phase::Idle);
+        return response;
+    }
+    response.map(|body| Body::new(Streamed::new(body, peer.clone())))
 }
 
 /// What goes through the layers, and the way back.

@@ -18,6 +18,8 @@ pub(super) enum Phase {
     Body,
     /// The handler is at work.
     Answering,
+    /// The handler is done; its answer is still being made, and perhaps the request's body read.
+    Streaming,
 }
 
 /// One connection. Written by whoever serves it, read by whoever watches it; nothing is ordered by
@@ -43,7 +45,8 @@ impl Peer {
             0 => Phase::Idle,
             1 => Phase::Head,
             2 => Phase::Body,
-            _ => Phase::Answering,
+            3 => Phase::Answering,
+            _ => Phase::Streaming,
         }
     }
 

@@ -65,7 +65,7 @@ impl Watchdog {
             let over = match phase {
                 Phase::Head => self.same >= self.head,
                 Phase::Body => self.same >= self.body,
-                Phase::Idle | Phase::Answering => false,
+                Phase::Idle | Phase::Answering | Phase::Streaming => false,
             };
             if over || (waited_for && self.quiet >= self.stall) {
                 return Poll::Ready(());

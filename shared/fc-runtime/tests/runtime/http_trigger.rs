@@ -5,9 +5,7 @@ use fc_runtime::http_trigger::{IntoResponse, Request, RequestExt};
 use fc_runtime::streaming::{Body, channel};
 use fc_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde_json::{Value, json};
 
 use crate::client::{Client, beside, http_request, socket};
@@ -51,30 +49,6 @@ async fn a_handler_gets_the_client_s_request_and_fc_its_answer() {
         }
         let event = client.invoke("{}").await;
         assert_eq!((event.fc_status(), event.json()["errorType"].as_str()), ("404", Some("NoEventHandler")));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn both_bodies_stream() {
-    let (listener, address) = socket();
-    let handler = service_fn(async |request: Request| Ok::<_, Error>(Response::new(request.into_body())));
-    beside(Runtime::for_http(handler).listener(listener).run_concurrent(), async {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let (mut writer, body) = channel();
-        let request = http::Request::post("/").header("host", "f").header("x-fc-control-path", "/http-invoke");
-        let answer = sender.send_request(request.body(body).unwrap()).await.unwrap();
-        assert_eq!(answer.headers()["transfer-encoding"], "chunked");
-        let mut echo = answer.into_body();
-        // Each piece comes back before the next is sent.
-        for piece in ["one", "two", "three"] {
-            writer.send_data(piece.into()).await.unwrap();
-            assert_eq!(echo.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
-        }
-        drop(writer);
-        assert!(echo.frame().await.is_none());
     })
     .await;
 }

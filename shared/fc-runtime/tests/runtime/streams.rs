@@ -2,15 +2,18 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use fc_runtime::http_trigger::Request;
-use fc_runtime::streaming::Body;
-use fc_runtime::{Error, LambdaEvent, Runtime, StreamResponse, service_fn};
+use fc_runtime::streaming::{self, Body};
+use fc_runtime::{Error, LambdaEvent, Limits, Runtime, StreamResponse, service_fn};
 use futures_util::{StreamExt, stream};
 use http::Response;
-use http_body_util::StreamBody;
-use hyper::body::{Frame, SizeHint};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -103,4 +106,49 @@ async fn a_panic_in_a_mounted_service_s_body_ends_that_answer_alone() {
             true => beside(runtime.run_concurrent(), served).await,
         }
     }
+}
+
+/// An echo of requests on a connection with `limits`; `test` sends pieces of a body and reads them back.
+async fn echoing(limits: Limits, test: impl AsyncFnOnce(streaming::Sender, Incoming)) {
+    let (listener, address) = socket();
+    let handler = service_fn(async |request: Request| Ok::<_, Error>(Response::new(request.into_body())));
+    beside(Runtime::for_http(handler).limits(limits).listener(listener).run_concurrent(), async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let (writer, body) = streaming::channel();
+        let request = http::Request::post("/").header("host", "f").header("x-fc-control-path", "/http-invoke");
+        let answer = sender.send_request(request.body(body).unwrap()).await.unwrap();
+        assert_eq!(answer.headers()["transfer-encoding"], "chunked");
+        test(writer, answer.into_body()).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn both_bodies_stream() {
+    echoing(Limits::default(), async |mut writer, mut echo| {
+        // Each piece comes back before the next is sent.
+        for piece in ["one", "two", "three"] {
+            writer.send_data(piece.into()).await.unwrap();
+            assert_eq!(echo.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
+        }
+        drop(writer);
+        assert!(echo.frame().await.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_that_goes_on_after_its_answer_began_is_no_head() {
+    let mut limits = Limits::default();
+    limits.head_timeout = Duration::from_millis(40);
+    echoing(limits, async |mut writer, mut echo| {
+        for piece in ["one", "two", "three", "four"] {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+            writer.send_data(piece.into()).await.unwrap();
+            assert_eq!(echo.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
+        }
+    })
+    .await;
 }
