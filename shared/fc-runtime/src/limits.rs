@@ -19,8 +19,9 @@ pub struct Limits {
     pub concurrency: usize,
     /// From the first byte of a request's head to its last. 30 s.
     pub head_timeout: Duration,
-    /// From a request's head to the end of its body. 15 minutes: as long as FC expects a custom
-    /// runtime to hold a request (FC docs, custom runtime).
+    /// From a request's head to the end of its body; of a body that a handler reads itself, for how long
+    /// it may have to wait for it before it answers. 15 minutes: as long as FC expects a custom runtime to
+    /// hold a request (FC docs, custom runtime).
     pub body_timeout: Duration,
     /// How long nothing at all may come while a request is under way, or leave while an answer is.
     /// 60 s. A connection between requests is kept as long as FC keeps it.

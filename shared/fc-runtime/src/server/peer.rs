@@ -85,9 +85,13 @@ impl Peer {
         self.owing.store(owing, Ordering::Relaxed);
     }
 
+    pub(super) fn owing(&self) -> bool {
+        self.owing.load(Ordering::Relaxed)
+    }
+
     /// Whether the other side is waited for, in whatever way.
     pub(super) fn is_waited_for(&self) -> bool {
-        matches!(self.phase(), Phase::Head | Phase::Body) || self.writing() || self.owing.load(Ordering::Relaxed)
+        matches!(self.phase(), Phase::Head | Phase::Body) || self.writing() || self.owing()
     }
 
     /// Asks the connection to end after the request that it is at.
