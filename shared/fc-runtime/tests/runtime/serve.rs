@@ -122,6 +122,39 @@ async fn an_http_trigger_gets_a_request_and_gives_an_answer() {
 }
 
 #[tokio::test]
+async fn headers_that_are_the_connection_s_affair_are_left_out() {
+    let (listener, address) = socket();
+    let handler = service_fn(async |event: LambdaEvent<HttpRequest>| {
+        let mut answer = HttpResponse::new(200, "text/plain", "abc");
+        let (name, value) = event.payload.body.split_once(' ').unwrap();
+        answer.headers.insert(name.to_owned(), value.to_owned());
+        Ok::<_, Error>(answer)
+    });
+    beside(Runtime::new(handler).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        for line in [
+            "content-length 1",
+            "content-length 10",
+            "Transfer-Encoding chunked",
+            "connection close",
+            "keep-alive timeout=1",
+            "date yesterday",
+            "server mine",
+            "x-fc-status 404",
+            "x-fc-error-type mine",
+        ] {
+            let answer = client.send(http_request("POST", "/", line)).await;
+            assert_eq!((answer.fc_status(), &answer.body[..]), ("200", b"abc".as_slice()), "{line}");
+            let (name, value) = line.split_once(' ').unwrap();
+            assert!(answer.headers.get(name).is_none_or(|there| there != value), "{line}");
+        }
+        let kept = client.send(http_request("POST", "/", "x-fcl kept")).await;
+        assert_eq!((kept.headers["x-fcl"].to_str().unwrap(), &kept.body[..]), ("kept", b"abc".as_slice()));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn streams_reach_http_callers_chunk_by_chunk_and_events_whole() {
     let (listener, address) = socket();
     let handler = service_fn(async |event: LambdaEvent<Value>| {
