@@ -32,7 +32,7 @@ impl Watchdog {
     pub(super) fn new(limits: &Limits) -> Self {
         let (head, body, stall) = (limits.head_timeout, limits.body_timeout, limits.stall_timeout);
         // What is noticed between two looks counts as noticed late, never as early.
-        let tick = (head.min(body).min(stall) / 4).max(Duration::from_millis(1));
+        let tick = (head.min(body).min(stall) / 4).clamp(Duration::from_millis(1), Duration::from_secs(3600));
         Self {
             head,
             body,
