@@ -11,8 +11,9 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, SemaphorePermit};
 use tower::Service;
+use tracing::{Instrument, Span};
 
 use super::body::{Piecemeal, Streamed};
 use super::log::Log;
@@ -22,6 +23,7 @@ use super::{Desk, Handlers, Seat, Shared, body};
 use crate::context::{Call, Control, Headers, PREFIX};
 use crate::hooks::Hook;
 use crate::http_trigger::{HttpRequest, Mount};
+use crate::layers::trace::request_span;
 use crate::respond::Answer;
 use crate::runtime::LambdaInvocation;
 use crate::streaming::Body;
@@ -46,8 +48,8 @@ where
 {
     let Desk { seat: Seat { shared, peer }, handlers } = &*desk;
     peer.begin();
-    let (parts, body) = request.into_parts();
-    let mut headers = Headers::of(&parts.headers);
+    let (mut parts, body) = request.into_parts();
+    let mut headers = Headers::of(&mut parts.headers);
     let control = headers.control().unwrap_or_else(|| by_path(&parts));
     headers.set_control(control);
     let context = Context::of(headers, shared.config.clone());
@@ -57,8 +59,8 @@ where
         let body = Body::new(Piecemeal::new(body, most, peer.clone()));
         http(shared, handlers, client_request(parts, body, context)).await
     } else {
-        let body = match body::whole(body, most).await {
-            Ok(body) => body,
+        let (body, large) = match body::whole(body, most, &shared.larges, peer).await {
+            Ok(read) => read,
             Err(unread) => {
                 peer.enter(Phase::Idle);
                 return refuse(&unread, most, control);
@@ -67,7 +69,7 @@ where
         peer.enter(Phase::Answering);
         match control {
             Control::Invoke | Control::HttpInvoke => match invocation(parts, body, context, control) {
-                Ok((call, invocation)) => event(shared, handlers, &call, invocation).await,
+                Ok((call, invocation)) => event(shared, handlers, &call, invocation, large).await,
                 Err(diagnostic) => Err(diagnostic),
             },
             Control::Initialize => hook(&shared.log, "Initialize", shared.hooks.initialize.as_ref(), context).await,
@@ -109,6 +111,7 @@ async fn event<S, H>(
     handlers: &Mutex<Handlers<S, H>>,
     call: &Call,
     invocation: LambdaInvocation,
+    large: Option<SemaphorePermit<'_>>,
 ) -> Answer
 where
     S: Service<LambdaInvocation, Response = (), Error = Error>,
@@ -116,6 +119,8 @@ where
     let outcome = {
         let _place = shared.place().await;
         let mut handlers = handlers.lock().await;
+        // Handlers at work are bounded as well: the next one may be read.
+        drop(large);
         if let Err(error) = guarded(|| poll_fn(|cx| handlers.events.poll_ready(cx))).await? {
             return Err(shared.unready(error));
         }
@@ -172,13 +177,14 @@ fn client_request(mut parts: Parts, body: Body, context: Context) -> Request<Bod
 async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, request: Request<Body>) -> Answer {
     let context = request.extensions().get::<Context>();
     let request_id = context.map(|context| context.request_id.clone()).unwrap_or_default();
+    let span = context.map_or_else(Span::none, request_span);
     let _place = shared.place().await;
     let mut handlers = handlers.lock().await;
     if let Err(error) = guarded(|| poll_fn(|cx| handlers.http.poll_ready(cx))).await? {
         return Err(shared.unready(error));
     }
     shared.log.start("Invoke Start", &request_id);
-    let outcome = guarded(|| handlers.http.call(request)).await;
+    let outcome = guarded(|| span.in_scope(|| handlers.http.call(request)).instrument(span.clone())).await;
     shared.log.end("Invoke End", &request_id);
     outcome.flatten()
 }
@@ -245,8 +251,8 @@ mod tests {
         if let Some(header) = header {
             request = request.header("x-fc-control-path", header);
         }
-        let parts = request.body(()).unwrap().into_parts().0;
-        Headers::of(&parts.headers).control().unwrap_or_else(|| by_path(&parts))
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        Headers::of(&mut parts.headers).control().unwrap_or_else(|| by_path(&parts))
     }
 
     #[test]

@@ -304,3 +304,37 @@ async fn crowds_of_connections_make_room() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn limits_may_be_extreme() {
+    for limit in [0, usize::MAX] {
+        let (listener, address) = socket();
+        let mut limits = Limits::default();
+        (limits.connections, limits.concurrency) = (limit, limit);
+        // No time at all would be none for the decent either.
+        if limit > 0 {
+            limits.event_bytes = limit;
+            let times = [&mut limits.head_timeout, &mut limits.body_timeout, &mut limits.stall_timeout];
+            times.into_iter().for_each(|time| *time = Duration::MAX);
+        }
+        let handler = service_fn(async |event: LambdaEvent<Value>| {
+            tokio::task::yield_now().await;
+            Ok::<_, Error>(event.payload)
+        });
+        beside(Runtime::new(handler).limits(limits).listener(listener).run_concurrent(), async {
+            // In two pieces, so that the rest is waited for.
+            let mut slow = connect(address).await;
+            slow.write_all(b"POST /invoke HTTP/1.1\r\nhost: f\r\nconnection: close\r\n").await.unwrap();
+            if limit > 0 {
+                assert_eq!(Client::connect(address).await.invoke("[1]").await.body, "[1]");
+            }
+            slow.write_all(b"content-length: 3\r\n\r\n").await.unwrap();
+            tokio::task::yield_now().await;
+            slow.write_all(b"[2]").await.unwrap();
+            let mut told = String::new();
+            slow.read_to_string(&mut told).await.unwrap();
+            assert!(told.starts_with("HTTP/1.1 200 ") && told.ends_with("[2]"), "{told}");
+        })
+        .await;
+    }
+}

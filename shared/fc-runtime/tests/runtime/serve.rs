@@ -7,8 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
 use fc_runtime::{
-    BoxFuture, Diagnostic, Error, LambdaEvent, LambdaInvocation, Limits, MetadataPrelude, Runtime, Service,
-    StreamResponse, service_fn, streaming, tower,
+    BoxFuture, Diagnostic, Error, LambdaEvent, LambdaInvocation, Limits, Runtime, Service, service_fn, tower,
 };
 use http::{Request, StatusCode};
 use http_body_util::Full;
@@ -117,72 +116,6 @@ async fn an_http_trigger_gets_a_request_and_gives_an_answer() {
         assert_eq!(answer.body, "/invoke 1 tea");
         let broken = client.send(http_request("GET", "/broken", "")).await;
         assert_eq!((broken.status, broken.fc_status()), (StatusCode::INTERNAL_SERVER_ERROR, "404"));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn headers_that_are_the_connection_s_affair_are_left_out() {
-    let (listener, address) = socket();
-    let handler = service_fn(async |event: LambdaEvent<HttpRequest>| {
-        let mut answer = HttpResponse::new(200, "text/plain", "abc");
-        let (name, value) = event.payload.body.split_once(' ').unwrap();
-        answer.headers.insert(name.to_owned(), value.to_owned());
-        Ok::<_, Error>(answer)
-    });
-    beside(Runtime::new(handler).listener(listener).run(), async {
-        let mut client = Client::connect(address).await;
-        for line in [
-            "content-length 1",
-            "content-length 10",
-            "Transfer-Encoding chunked",
-            "connection close",
-            "keep-alive timeout=1",
-            "date yesterday",
-            "server mine",
-            "x-fc-status 404",
-            "x-fc-error-type mine",
-        ] {
-            let answer = client.send(http_request("POST", "/", line)).await;
-            assert_eq!((answer.fc_status(), &answer.body[..]), ("200", b"abc".as_slice()), "{line}");
-            let (name, value) = line.split_once(' ').unwrap();
-            assert!(answer.headers.get(name).is_none_or(|there| there != value), "{line}");
-        }
-        let kept = client.send(http_request("POST", "/", "x-fcl kept")).await;
-        assert_eq!((kept.headers["x-fcl"].to_str().unwrap(), &kept.body[..]), ("kept", b"abc".as_slice()));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn streams_reach_http_callers_chunk_by_chunk_and_events_whole() {
-    let (listener, address) = socket();
-    let handler = service_fn(async |event: LambdaEvent<Value>| {
-        let (mut sender, body) = streaming::channel();
-        let breaks = event.payload == json!("break");
-        tokio::spawn(async move {
-            sender.send_data("one ".into()).await.unwrap();
-            match breaks {
-                true => sender.send_error("cut".into()),
-                false => sender.send_data("two".into()).await.unwrap(),
-            }
-        });
-        let metadata_prelude =
-            MetadataPrelude { status_code: StatusCode::ACCEPTED, cookies: vec!["a=1".into()], ..Default::default() };
-        Ok::<_, Error>(StreamResponse { metadata_prelude, stream: body })
-    });
-    beside(Runtime::new(handler).listener(listener).run(), async {
-        let mut client = Client::connect(address).await;
-        let streamed = client.send(http_request("GET", "/", "")).await;
-        assert_eq!(streamed.status, StatusCode::ACCEPTED);
-        assert_eq!(streamed.headers["set-cookie"], "a=1");
-        assert_eq!(streamed.headers["transfer-encoding"], "chunked");
-        assert_eq!(streamed.body, "one two");
-        let collected = client.invoke("null").await;
-        assert_eq!(collected.headers["content-length"], "7");
-        assert_eq!(collected.body, "one two");
-        let broken = client.invoke("\"break\"").await;
-        assert_eq!((broken.fc_status(), broken.json()["errorType"].as_str()), ("404", Some("StreamError")));
     })
     .await;
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use fc_runtime::http_trigger::Request;
 use fc_runtime::streaming::{self, Body};
-use fc_runtime::{Error, LambdaEvent, Limits, Runtime, StreamResponse, service_fn};
+use fc_runtime::{Error, LambdaEvent, Limits, MetadataPrelude, Runtime, StreamResponse, service_fn};
 use futures_util::{StreamExt, stream};
-use http::Response;
+use http::{Response, StatusCode};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::handshake;
@@ -108,6 +108,40 @@ async fn a_panic_in_a_mounted_service_s_body_ends_that_answer_alone() {
     }
 }
 
+#[tokio::test]
+async fn streams_reach_http_callers_chunk_by_chunk_and_events_whole() {
+    let (listener, address) = socket();
+    let handler = service_fn(async |event: LambdaEvent<Value>| {
+        let (mut sender, body) = streaming::channel();
+        let breaks = event.payload == json!("break");
+        tokio::spawn(async move {
+            sender.send_data("one ".into()).await.unwrap();
+            match breaks {
+                true => sender.send_error("cut".into()),
+                false => sender.send_data("two".into()).await.unwrap(),
+            }
+        });
+        let metadata_prelude =
+            MetadataPrelude { status_code: StatusCode::ACCEPTED, cookies: vec!["a=1".into()], ..Default::default() };
+        Ok::<_, Error>(StreamResponse { metadata_prelude, stream: body })
+    });
+    beside(Runtime::new(handler).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        let streamed = client.send(http_request("GET", "/", "")).await;
+        assert_eq!(streamed.status, StatusCode::ACCEPTED);
+        assert_eq!(streamed.headers["set-cookie"], "a=1");
+        assert_eq!(streamed.headers["content-type"], "application/octet-stream");
+        assert_eq!(streamed.headers["transfer-encoding"], "chunked");
+        assert_eq!(streamed.body, "one two");
+        let collected = client.invoke("null").await;
+        assert_eq!(collected.headers["content-length"], "7");
+        assert_eq!(collected.body, "one two");
+        let broken = client.invoke("\"break\"").await;
+        assert_eq!((broken.fc_status(), broken.json()["errorType"].as_str()), ("404", Some("StreamError")));
+    })
+    .await;
+}
+
 /// An echo of requests on a connection with `limits`; `test` sends pieces of a body and reads them back.
 async fn echoing(limits: Limits, test: impl AsyncFnOnce(streaming::Sender, Incoming)) {
     let (listener, address) = socket();
@@ -149,6 +183,84 @@ async fn a_body_that_goes_on_after_its_answer_began_is_no_head() {
             writer.send_data(piece.into()).await.unwrap();
             assert_eq!(echo.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
         }
+    })
+    .await;
+}
+
+/// Says when it is dropped; says nothing else.
+struct Silent(#[allow(dead_code, reason = "it is dropped")] tokio::sync::oneshot::Sender<()>);
+
+impl futures_core::Stream for Silent {
+    type Item = Result<Bytes, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn a_silent_stream_ends_when_its_reader_is_gone() {
+    let (listener, address) = socket();
+    let (made, mut make) = tokio::sync::mpsc::unbounded_channel();
+    let handler = service_fn(move |_: LambdaEvent<Value>| {
+        let made = made.clone();
+        async move {
+            let (alive, gone) = tokio::sync::oneshot::channel();
+            made.send(gone)?;
+            Ok::<_, Error>(StreamResponse::from(Silent(alive)))
+        }
+    });
+    let mut limits = Limits::default();
+    limits.stall_timeout = Duration::from_millis(40);
+    beside(Runtime::new(handler).limits(limits).listener(listener).run(), async {
+        let request = "GET / HTTP/1.1\r\nhost: f\r\nx-fc-control-path: /http-invoke\r\n\r\n";
+        // Also when it had more to say.
+        for more in ["", "GET"] {
+            let mut reader = TcpStream::connect(address).await.unwrap();
+            reader.write_all(format!("{request}{more}").as_bytes()).await.unwrap();
+            let gone = make.recv().await.unwrap();
+            // What is left unread makes a reset of its end.
+            assert_ne!(reader.read(&mut [0; 512]).await.unwrap(), 0);
+            drop(reader);
+            assert!(tokio::time::timeout(Duration::from_secs(60), gone).await.expect("it hangs").is_err());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reader_that_has_said_all_it_will_say_reads_on() {
+    let (listener, address) = socket();
+    let (pieces, receiver) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let receiver = std::cell::RefCell::new(Some(receiver));
+    let handler = service_fn(async |_: LambdaEvent<Value>| {
+        let (mut sender, body) = streaming::channel();
+        let mut receiver = receiver.take().unwrap();
+        tokio::spawn(async move {
+            while let Some(piece) = receiver.recv().await {
+                sender.send_data(piece.into()).await.unwrap();
+            }
+        });
+        Ok::<_, Error>(StreamResponse::from(body))
+    });
+    beside(Runtime::new(handler).listener(listener).run(), async {
+        let mut reader = TcpStream::connect(address).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nhost: f\r\nx-fc-control-path: /http-invoke\r\n\r\n";
+        reader.write_all(request).await.unwrap();
+        reader.shutdown().await.unwrap();
+        let mut all = String::new();
+        for piece in ["one ", "two ", "three"] {
+            pieces.send(piece).unwrap();
+            while !all.contains(piece) {
+                let mut some = [0; 512];
+                let count = reader.read(&mut some).await.unwrap();
+                assert_ne!(count, 0, "{all}");
+                all.push_str(std::str::from_utf8(&some[..count]).unwrap());
+            }
+        }
+        drop(pieces);
+        reader.read_to_string(&mut all).await.unwrap();
+        assert!(all.ends_with("\r\n0\r\n\r\n"), "{all}");
     })
     .await;
 }
