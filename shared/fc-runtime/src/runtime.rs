@@ -205,7 +205,7 @@ where
                 },
             }
         };
-        server.finish(async || connections.next().await.map(drop)).await;
+        server.finish(|cx| connections.poll_next_unpin(cx).map(|ended| ended.map(drop))).await;
         outcome
     }
 }
@@ -244,7 +244,7 @@ where
                 },
             }
         }
-        server.finish(async || connections.join_next().await.map(drop)).await;
+        server.finish(|cx| connections.poll_join_next(cx).map(|ended| ended.map(drop))).await;
         Ok(())
     }
 }

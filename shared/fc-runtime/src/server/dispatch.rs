@@ -116,7 +116,7 @@ async fn event<S, H>(
 where
     S: Service<LambdaInvocation, Response = (), Error = Error>,
 {
-    let outcome = {
+    let (outcome, answer) = {
         let _place = shared.place().await;
         let mut handlers = handlers.lock().await;
         // Handlers at work are bounded as well: the next one may be read.
@@ -127,8 +127,10 @@ where
         let request_id = call.request_id();
         shared.log.start("Invoke Start", request_id);
         let outcome = guarded(|| handlers.events.call(invocation)).await;
-        shared.log.end("Invoke End", request_id);
-        outcome
+        let answer = call.take_answer();
+        let panicked = outcome.is_err() || matches!(&answer, Some(Err(failed)) if failed.is_panic());
+        shared.log.end("Invoke End", request_id, panicked);
+        (outcome, answer)
     };
     let failed = match outcome {
         Ok(Ok(())) => None,
@@ -139,7 +141,7 @@ where
         tracing::error!(request_id = call.request_id(), error = failed.error_message, "a layer failed");
     }
     // What the handler answered stands, whatever a layer says after it.
-    let response = call.take_answer().unwrap_or_else(|| Err(failed.unwrap_or_else(unanswered)))?;
+    let response = answer.unwrap_or_else(|| Err(failed.unwrap_or_else(unanswered)))?;
     if call.control() == Control::HttpInvoke || response.body().is_whole() {
         return Ok(response);
     }
@@ -185,7 +187,7 @@ async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, re
     }
     shared.log.start("Invoke Start", &request_id);
     let outcome = guarded(|| span.in_scope(|| handlers.http.call(request)).instrument(span.clone())).await;
-    shared.log.end("Invoke End", &request_id);
+    shared.log.end("Invoke End", &request_id, outcome.is_err());
     outcome.flatten()
 }
 
@@ -202,7 +204,7 @@ async fn hook(log: &Log, what: &str, hook: Option<&Mutex<Hook>>, context: Contex
     if what == "PreStop" {
         crate::shutdown::run_hook().await;
     }
-    log.end(&format!("{what} End"), &request_id);
+    log.end(&format!("{what} End"), &request_id, false);
     outcome.map(|()| Response::new(Body::empty())).inspect_err(|diagnostic| {
         tracing::error!(error_type = diagnostic.error_type, error_message = diagnostic.error_message, "{what} failed");
     })

@@ -10,8 +10,10 @@ mod socket;
 mod tell;
 mod watchdog;
 
+use std::future::poll_fn;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -206,7 +208,7 @@ impl Server {
     /// Accepts nothing any more and waits, through `next`, until every connection is over: until
     /// every handler at work has ended, for [`LAST_STREAMS`] while answers stream, and then for
     /// [`LAST_WRITES`] at most.
-    pub(crate) async fn finish(self, mut next: impl AsyncFnMut() -> Option<()>) {
+    pub(crate) async fn finish(self, mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<()>>) {
         let Self {
             listener,
             shared,
@@ -219,7 +221,7 @@ impl Server {
         shared.peers.dismiss();
         let begun = Instant::now();
         loop {
-            match tokio::time::timeout(LAST_WRITES, next()).await {
+            match tokio::time::timeout(LAST_WRITES, poll_fn(&mut next)).await {
                 Ok(Some(())) => {}
                 Ok(None) => break,
                 Err(_) if goes_on(&shared.peers, begun.elapsed()) => {}

@@ -179,6 +179,15 @@ async fn every_failure_is_answered_by_the_same_process() {
     assert_eq!(failure(&function.invoke("\"other\"").await).1, "PayloadError");
     assert_eq!(failure(&function.invoke("\"\u{fffd}").await).1, "PayloadError");
     assert_eq!(function.invoke("\"nothing\"").await.body, "{}");
+    let printed = function.terminated();
+    assert_eq!(printed.matches("FC Invoke Start RequestId: r-1\n").count(), 8, "{printed}");
+    assert_eq!(printed.matches("FC Invoke End RequestId: r-1\n").count(), 7, "{printed}");
+    // As of FC's own runtimes, after a panic alone.
+    assert_eq!(
+        printed.matches("FC Invoke End RequestId: r-1, Error: Unhandled function error\n").count(),
+        1,
+        "{printed}"
+    );
 }
 
 #[tokio::test]

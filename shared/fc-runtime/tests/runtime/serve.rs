@@ -441,3 +441,20 @@ async fn more_threads_serve_as_well() {
     .await;
     assert_eq!(calls.get(), 10);
 }
+
+/// What may be spawned with lambda_runtime may be spawned here.
+#[test]
+fn what_serves_is_send_where_its_handler_is() {
+    fn is_send<T: Send>(_: T) {}
+    async fn event(event: LambdaEvent<Value>) -> Result<Value, Error> {
+        Ok(event.payload)
+    }
+    async fn request(_: fc_runtime::http_trigger::Request) -> Result<&'static str, Error> {
+        Ok("")
+    }
+    is_send(fc_runtime::run(service_fn(event)));
+    is_send(fc_runtime::run_concurrent(service_fn(event)));
+    is_send(Runtime::new(service_fn(event)).http(service_fn(request)).run());
+    is_send(fc_runtime::http_trigger::run(service_fn(request)));
+    is_send(fc_runtime::http_trigger::run_concurrent(service_fn(request)));
+}
