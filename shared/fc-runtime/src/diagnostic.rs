@@ -25,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+/// The type of a panic.
+const PANIC: &str = "FunctionPanic";
+
 /// Type and message of a failure: the body of a failed invocation's answer.
 ///
 /// As JSON `{"errorType": …, "errorMessage": …}` (FC docs, error handling). A handler's error type
@@ -53,9 +56,14 @@ impl Diagnostic {
     pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
         let said = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
         match said {
-            Some(said) => Self::new("FunctionPanic", format!("function panicked: {said}")),
-            None => Self::new("FunctionPanic", "function panicked"),
+            Some(said) => Self::new(PANIC, format!("function panicked: {said}")),
+            None => Self::new(PANIC, "function panicked"),
         }
+    }
+
+    /// Whether it tells of a panic.
+    pub(crate) fn is_panic(&self) -> bool {
+        self.error_type == PANIC
     }
 }
 

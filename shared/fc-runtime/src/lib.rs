@@ -30,11 +30,13 @@
 //! * Answers a failed invocation with `x-fc-status: 404` and `{"errorType", "errorMessage"}`: only
 //!   that header makes FC count a failure, retry it and use its onFailure destination. A panic, an
 //!   event that does not parse and an answer that does not serialise are such failures; the
-//!   process lives on in every case.
-//! * Prints `FC Invoke Start RequestId: …` and `FC Invoke End RequestId: …` around every call.
+//!   process lives on in every case. A panic in a body that is already being sent cuts the connection.
+//! * Prints `FC Invoke Start RequestId: …` and `FC Invoke End RequestId: …` around every call of a
+//!   handler, the latter with `, Error: Unhandled function error` after a panic.
 //! * Bounds what a client can use up ([`Limits`]), and ends every call that it has begun, also when
 //!   the caller hangs up.
-//! * Returns from [`run`] after SIGTERM, when the requests already begun are answered.
+//! * Returns from [`run`] after SIGTERM, when the requests already begun are answered; streamed answers
+//!   have a minute for it.
 //!
 //! [`run`] calls the handler on the task that awaits it, one call at a time; the handler may borrow
 //! from its surroundings and need not be `Send`. For `instanceConcurrency` above 1 there is

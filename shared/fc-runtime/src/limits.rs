@@ -9,7 +9,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Largest event or request body, bytes. 32 MB: a synchronous invocation's largest (FC limits).
+    /// Largest event or request body, bytes. 32 MB: a synchronous invocation's largest (FC limits). Of events
+    /// above 256 KB eight are held at once until a handler takes one, so that a crowd of them is not.
     pub event_bytes: usize,
     /// Connections at once. 1,024: five times as many as FC sends requests at once. One more takes
     /// the place of one that has nothing to do, or waits.
@@ -19,11 +20,13 @@ pub struct Limits {
     pub concurrency: usize,
     /// From the first byte of a request's head to its last. 30 s.
     pub head_timeout: Duration,
-    /// From a request's head to the end of its body. 15 minutes: as long as FC expects a custom
-    /// runtime to hold a request (FC docs, custom runtime).
+    /// From a request's head to the end of its body; of a body that a handler reads itself, for how long
+    /// it may have to wait for it before it answers. 15 minutes: as long as FC expects a custom runtime to
+    /// hold a request (FC docs, custom runtime).
     pub body_timeout: Duration,
-    /// How long nothing at all may come while a request is under way, or leave while an answer is.
-    /// 60 s. A connection between requests is kept as long as FC keeps it.
+    /// How long nothing at all may come while a request is under way, or leave while an answer is. 60 s.
+    /// A streamed answer may be silent for longer, until its reader hangs up. A connection between requests
+    /// is kept as long as FC keeps it.
     pub stall_timeout: Duration,
 }
 

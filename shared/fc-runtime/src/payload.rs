@@ -1,9 +1,20 @@
 //! Parsing an event, and saying where it does not fit.
 
+use std::fmt::{Display, Write};
+use std::ops::Range;
+
 use serde::Deserialize;
 
 use crate::Diagnostic;
 use crate::raw::Event;
+
+/// Bytes of what is said of a refused event, at most: it is logged and answered, and an event is 32 MB.
+const MOST_MESSAGE: usize = 1024;
+/// Bytes of it that name the place.
+const MOST_PATH: usize = 256;
+/// Levels of objects and arrays that are named. What is in a field that nobody reads may be as deep as it
+/// is long.
+const MOST_LEVELS: usize = 32;
 
 /// Parses `body` as the handler's payload: JSON, or whatever it is for [`Raw`](crate::Raw). No bytes at all count as
 /// `null`: FC may be invoked without an event.
@@ -17,6 +28,8 @@ pub(crate) fn parse<A: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<A, Diag
         if !path.is_empty() {
             path = format!("[{path}] ");
         }
+        // serde quotes whatever was there instead.
+        let error = Short::of(MOST_MESSAGE, error);
         let message =
             format!("failed to deserialize the incoming data into the function's payload type: {path}{error}");
         Diagnostic::new("PayloadError", message)
@@ -35,8 +48,14 @@ fn from_event<A: for<'de> Deserialize<'de>>(event: &[u8], json: &[u8]) -> serde_
 
 /// One open object or array on the way to a place.
 enum Step {
-    Object { key: String, awaits_key: bool },
-    Array { index: usize },
+    /// The place of its last key in the text.
+    Object {
+        key: Range<usize>,
+        awaits_key: bool,
+    },
+    Array {
+        index: usize,
+    },
 }
 
 /// Path of the JSON value at 1-based `line` and `column`, as `a.b[2]`; empty for the root and where
@@ -57,13 +76,17 @@ fn path_at(text: &[u8], line: usize, column: usize) -> String {
     let text = &text[..text.len().min(start + column)];
 
     let mut open: Vec<Step> = Vec::new();
+    // Levels below those in `open`.
+    let mut below = 0_usize;
     let mut at = 0;
     while at < text.len() {
         match text[at] {
-            b'{' => open.push(Step::Object { key: String::new(), awaits_key: true }),
+            b'{' | b'[' if open.len() == MOST_LEVELS => below += 1,
+            b'{' => open.push(Step::Object { key: 0..0, awaits_key: true }),
             b'[' => open.push(Step::Array { index: 0 }),
+            b'}' | b']' if below > 0 => below -= 1,
             b'}' | b']' => drop(open.pop()),
-            b',' => match open.last_mut() {
+            b',' if below == 0 => match open.last_mut() {
                 Some(Step::Object { awaits_key, .. }) => *awaits_key = true,
                 Some(Step::Array { index }) => *index += 1,
                 None => {}
@@ -72,8 +95,9 @@ fn path_at(text: &[u8], line: usize, column: usize) -> String {
                 let end = string_end(text, at);
                 if let Some(Step::Object { key, awaits_key }) = open.last_mut()
                     && *awaits_key
+                    && below == 0
                 {
-                    *key = String::from_utf8_lossy(&text[at + 1..end]).into_owned();
+                    *key = at + 1..end;
                     *awaits_key = false;
                 }
                 at = end;
@@ -83,16 +107,63 @@ fn path_at(text: &[u8], line: usize, column: usize) -> String {
         at += 1;
     }
 
-    let mut path = String::new();
+    let mut path = Short::new(MOST_PATH);
     for step in &open {
-        match step {
-            Step::Object { key, .. } if path.is_empty() => path.push_str(key),
-            Step::Object { key, .. } if key.is_empty() => {}
-            Step::Object { key, .. } => path.extend([".", key]),
-            Step::Array { index } => path.push_str(&format!("[{index}]")),
-        }
+        // Fails when it is long enough.
+        let _ = match step {
+            Step::Object { key, .. } if key.is_empty() => Ok(()),
+            Step::Object { key, .. } => {
+                let key = String::from_utf8_lossy(&text[key.start..key.end.min(key.start + MOST_PATH + 1)]);
+                let dot = if path.text.is_empty() { "" } else { "." };
+                path.write_str(dot).and_then(|()| path.write_str(&key))
+            }
+            Step::Array { index } => write!(path, "[{index}]"),
+        };
     }
-    path
+    path.cut |= below > 0;
+    path.to_string()
+}
+
+/// The beginning of a text.
+struct Short {
+    text: String,
+    most: usize,
+    cut: bool,
+}
+
+impl Short {
+    /// Room for `most` bytes.
+    fn new(most: usize) -> Self {
+        Self { text: String::new(), most, cut: false }
+    }
+
+    /// What `value` says, as far as it fits.
+    fn of(most: usize, value: impl Display) -> Self {
+        let mut short = Self::new(most);
+        // Fails when it is long enough.
+        let _ = write!(short, "{value}");
+        short
+    }
+}
+
+impl Write for Short {
+    fn write_str(&mut self, more: &str) -> std::fmt::Result {
+        if self.cut {
+            return Err(std::fmt::Error);
+        }
+        let room = self.most - self.text.len();
+        let end = (0..=room.min(more.len())).rev().find(|end| more.is_char_boundary(*end)).unwrap_or(0);
+        self.text.push_str(&more[..end]);
+        self.cut = end < more.len();
+        if self.cut { Err(std::fmt::Error) } else { Ok(()) }
+    }
+}
+
+impl Display for Short {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)?;
+        f.write_str(if self.cut { "…" } else { "" })
+    }
 }
 
 /// Index of the quote that ends the string starting at `start`, or of the end of `text`.
@@ -149,6 +220,25 @@ mod tests {
             let said = refused(text);
             assert!(said.starts_with(place), "{text}: {said}");
         }
+    }
+
+    #[test]
+    fn a_message_is_short_whatever_is_refused() {
+        let deep = "[".repeat(1 << 20);
+        let long = "\u{e9}".repeat(1 << 20);
+        let keys = "{\"key\":".repeat(100);
+        for (event, place) in [
+            // No depth is too great where nobody looks.
+            (format!("{{\"x\":{deep}"), "[x[0][0]".to_owned()),
+            (format!("{{\"a\":{deep}"), "[a[0][0]] invalid type: sequence".into()),
+            (format!("{{\"a\":[{{\"id\":1,\"y\":{keys}"), "[a[0].y.key.key".into()),
+            (format!("{{\"{long}\":["), format!("[{}…] EOF while parsing", "\u{e9}".repeat(MOST_PATH / 2))),
+            (format!("{{\"a\":\"{long}\"}}"), "[a] invalid type: string \"\u{e9}\u{e9}".into()),
+        ] {
+            let said = refused(&event);
+            assert!(said.len() <= MOST_MESSAGE + MOST_PATH + 10 && said.starts_with(&place), "{said}");
+        }
+        assert!(refused(&format!("{{\"x\":{deep}")).contains("…] EOF while parsing"));
     }
 
     #[test]

@@ -76,7 +76,7 @@ where
         let running = match started {
             Ok(future) => Some(future),
             Err(diagnostic) => {
-                answer(call.as_deref(), Err(diagnostic));
+                answer(call.as_deref(), Err(failed(diagnostic)));
                 None
             }
         };
@@ -112,7 +112,7 @@ where
         let control = this.call.as_ref().map_or(Control::Invoke, |call| call.control());
         let polled = catch_unwind(AssertUnwindSafe(|| {
             handler.poll(cx).map(|outcome| match outcome {
-                Ok(value) => response::to_http(value.into_response(), control),
+                Ok(value) => response::to_http(value.into_response(), control).map_err(failed),
                 Err(error) => {
                     tracing::error!("{error:?}");
                     Err(error.into())
@@ -122,7 +122,7 @@ where
         let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(outcome)) => outcome,
-            Err(panic) => Err(Diagnostic::panicked(&*panic)),
+            Err(panic) => Err(failed(Diagnostic::panicked(&*panic))),
         };
         // What the handler holds is let go before its caller goes on.
         this.running.set(None);
@@ -131,16 +131,15 @@ where
     }
 }
 
-/// Leaves the answer with the request, and logs one that the handler did not give itself.
+/// Leaves the answer with the request.
 fn answer(call: Option<&Call>, answer: Answer) {
-    if let Err(diagnostic) = &answer {
-        tracing::error!(
-            error_type = diagnostic.error_type,
-            error_message = diagnostic.error_message,
-            "invocation failed"
-        );
-    }
     if let Some(call) = call {
         call.answer(answer);
     }
+}
+
+/// Logs a failure that is not an error of the handler's own, which is logged as it is.
+fn failed(diagnostic: Diagnostic) -> Diagnostic {
+    tracing::error!(error_type = diagnostic.error_type, error_message = diagnostic.error_message, "invocation failed");
+    diagnostic
 }

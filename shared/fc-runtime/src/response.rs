@@ -4,6 +4,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::header::{CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -78,7 +79,7 @@ pub struct MetadataPrelude {
     /// HTTP status; 200 by default.
     #[serde(with = "http_serde::status_code")]
     pub status_code: StatusCode,
-    /// Headers.
+    /// Headers. Without a `content-type` it is `application/octet-stream`.
     #[serde(with = "http_serde::header_map")]
     pub headers: HeaderMap,
     /// Values of `set-cookie` headers.
@@ -112,9 +113,13 @@ where
             let mut response = Response::new(Body::from_stream(stream));
             *response.status_mut() = metadata_prelude.status_code;
             *response.headers_mut() = metadata_prelude.headers;
+            if !response.headers().contains_key(CONTENT_TYPE) {
+                let bytes = HeaderValue::from_static("application/octet-stream");
+                response.headers_mut().insert(CONTENT_TYPE, bytes);
+            }
             for cookie in &metadata_prelude.cookies {
                 let cookie = HeaderValue::from_str(cookie).map_err(|e| bad_header("set-cookie", &e))?;
-                response.headers_mut().append(http::header::SET_COOKIE, cookie);
+                response.headers_mut().append(SET_COOKIE, cookie);
             }
             Ok(response)
         }
@@ -129,10 +134,12 @@ fn buffered_http(json: Vec<u8>) -> Result<Response<Body>, Diagnostic> {
     struct Probe {
         status_code: Option<serde_json::Value>,
     }
-    let described = serde_json::from_slice::<Probe>(&json).is_ok_and(|p| p.status_code.is_some());
+    // A list would do for a struct, too.
+    let described =
+        json.first() == Some(&b'{') && serde_json::from_slice::<Probe>(&json).is_ok_and(|p| p.status_code.is_some());
     if !described {
         let mut response = Response::new(Body::from(json));
-        response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         return Ok(response);
     }
     let bad = |e: &dyn std::fmt::Display| Diagnostic::new("FunctionResponse", format!("not an HTTP answer: {e}"));
@@ -155,6 +162,20 @@ fn bad_header(name: &str, error: &dyn std::fmt::Display) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_object_describes_an_answer() {
+        for json in ["[1]", "[404]", r#"["x"]"#, r#"[{"id":1}]"#, r#""statusCode""#, "{}", r#"{"statusCode":null}"#] {
+            let response = buffered_http(json.into()).unwrap();
+            assert_eq!(
+                (response.status(), response.headers()["content-type"].as_bytes()),
+                (StatusCode::OK, &b"application/json"[..])
+            );
+            assert_eq!(http_body::Body::size_hint(response.body()).exact(), Some(json.len() as u64), "{json}");
+        }
+        assert_eq!(buffered_http(br#"{"statusCode":404}"#.into()).unwrap().status(), StatusCode::NOT_FOUND);
+        assert!(buffered_http(br#"{"statusCode":"x"}"#.into()).is_err());
+    }
 
     #[test]
     fn a_prelude_is_json_in_camel_case() {

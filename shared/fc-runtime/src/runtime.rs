@@ -2,12 +2,13 @@
 
 use std::fmt::Debug;
 use std::net::TcpListener;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -188,15 +189,23 @@ where
         let outcome = loop {
             tokio::select! {
                 biased;
-                Some(()) = connections.next() => {}
+                Some(ended) = connections.next() => {
+                    // Handlers and streams are caught where they are called; what is left, such as a value
+                    // that panics when it is dropped, ends its connection as it ends a task.
+                    if let Err(_panic) = ended {
+                        tracing::error!("a connection panicked");
+                    }
+                }
                 accepted = server.accept() => match accepted {
-                    Ok(Some(guest)) => connections.push(guest.serve(handlers.clone())),
+                    Ok(Some(guest)) => {
+                        connections.push(AssertUnwindSafe(guest.serve(handlers.clone())).catch_unwind());
+                    }
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
                 },
             }
         };
-        server.finish(async || connections.next().await).await;
+        server.finish(|cx| connections.poll_next_unpin(cx).map(|ended| ended.map(drop))).await;
         outcome
     }
 }
@@ -235,7 +244,7 @@ where
                 },
             }
         }
-        server.finish(async || connections.join_next().await.map(drop)).await;
+        server.finish(|cx| connections.poll_join_next(cx).map(|ended| ended.map(drop))).await;
         Ok(())
     }
 }

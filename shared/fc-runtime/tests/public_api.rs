@@ -61,7 +61,9 @@ fn read(file: &Path, dir: &Path, path: &str, modules: &mut Vec<Module>) {
     let mut children: Vec<String> = items
         .iter()
         .filter_map(|item| match item {
-            Item::Mod(module) if module.content.is_none() => Some(module.ident.to_string()),
+            Item::Mod(module) if module.content.is_none() && !is_of_tests(&module.attrs) => {
+                Some(module.ident.to_string())
+            }
             _ => None,
         })
         .collect();
@@ -73,6 +75,12 @@ fn read(file: &Path, dir: &Path, path: &str, modules: &mut Vec<Module>) {
         let file = candidates.iter().find(|file| file.exists()).unwrap();
         read(file, &inside, &format!("{path}::{child}"), modules);
     }
+}
+
+fn is_of_tests(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Path>().is_ok_and(|path| path.is_ident("test"))
+    })
 }
 
 fn public_type(item: &Item) -> Option<String> {

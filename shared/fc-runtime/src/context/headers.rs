@@ -34,6 +34,7 @@ enum Field {
     VersionId,
     RetryCount,
     FunctionTimeout,
+    InitializationTimeout,
     FunctionMemory,
     ClientIp,
     LogProject,
@@ -60,6 +61,7 @@ impl Field {
             "version-id" => Self::VersionId,
             "retry-count" => Self::RetryCount,
             "function-timeout" => Self::FunctionTimeout,
+            "initialization-timeout" => Self::InitializationTimeout,
             "function-memory" => Self::FunctionMemory,
             "client-ip" => Self::ClientIp,
             "service-logproject" => Self::LogProject,
@@ -85,14 +87,19 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// Copies what is FC's. A value that is no text counts as missing.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// Copies what is FC's. A value that is no text counts as missing. What is secret is marked, so that
+    /// whoever prints the headers does not print it.
+    pub(crate) fn of(headers: &mut HeaderMap) -> Self {
         let mut found = Self { text: String::with_capacity(512), ..Self::default() };
         for (name, value) in headers {
             let Some(name) = name.as_str().strip_prefix(PREFIX) else { continue };
             if name == "security-token" {
+                value.set_sensitive(true);
                 found.security_token = Some(value.clone());
                 continue;
+            }
+            if name == "access-key-secret" {
+                value.set_sensitive(true);
             }
             let Ok(value) = value.to_str() else { continue };
             if let Some(field) = Field::of(name) {
@@ -127,7 +134,20 @@ impl Headers {
     }
 
     pub(super) fn function_timeout(&self) -> Option<Duration> {
-        self.get(Field::FunctionTimeout).parse().ok().map(Duration::from_secs)
+        self.seconds(Field::FunctionTimeout)
+    }
+
+    /// How long what is asked for may take: an initializer has a timeout of its own.
+    pub(super) fn timeout(&self) -> Option<Duration> {
+        let own = match self.control {
+            Some(Control::Initialize) => self.seconds(Field::InitializationTimeout),
+            _ => None,
+        };
+        own.or_else(|| self.function_timeout())
+    }
+
+    fn seconds(&self, field: Field) -> Option<Duration> {
+        self.get(field).parse().ok().map(Duration::from_secs)
     }
 
     pub(super) fn span_context(&self) -> Option<&str> {

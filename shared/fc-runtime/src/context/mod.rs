@@ -54,7 +54,8 @@ pub struct Context {
     /// Id of the request, opaque; the same for every retry of an asynchronous invocation.
     pub request_id: String,
     /// When the invocation is cut off, epoch milliseconds. FC sends none to custom runtimes: it is
-    /// the receipt plus the function's timeout, or plus a day when the request names no timeout.
+    /// the receipt plus the function's timeout (of an initializer its own, where the request names it), or
+    /// plus a day when the request names no timeout.
     pub deadline: u64,
     /// `acs:fc:REGION:ACCOUNT:functions/NAME`
     pub invoked_function_arn: String,
@@ -132,7 +133,7 @@ impl Context {
     ///
     /// When one of the latter does not parse.
     pub fn new(request_id: &str, env_config: Arc<Config>, headers: &HeaderMap) -> Result<Self, Error> {
-        let mut context = Self::of(Headers::of(headers), env_config);
+        let mut context = Self::of(Headers::of(&mut headers.clone()), env_config);
         request_id.clone_into(&mut context.request_id);
         lambda::read(&mut context, headers)?;
         Ok(context)
@@ -140,7 +141,7 @@ impl Context {
 
     /// The context of a request with these headers, received now.
     pub(crate) fn of(headers: Headers, env_config: Arc<Config>) -> Self {
-        let timeout = headers.function_timeout().unwrap_or(LONGEST_TIMEOUT).min(LONGEST_TIMEOUT);
+        let timeout = headers.timeout().unwrap_or(LONGEST_TIMEOUT).min(LONGEST_TIMEOUT);
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + timeout;
         Self {
             request_id: headers.request_id().to_owned(),
@@ -253,6 +254,24 @@ mod tests {
         assert_eq!(context.fc().credentials.security_token.as_deref(), Some("the-token"));
         let left = context.deadline().duration_since(before).unwrap();
         assert!(left >= Duration::from_millis(59_999) && left < Duration::from_secs(90), "{left:?}");
+    }
+
+    #[test]
+    fn an_initializer_has_its_own_deadline() {
+        let left = |own: Option<&'static str>| {
+            let mut headers = headers();
+            headers.insert("x-fc-control-path", "/initialize".parse().unwrap());
+            own.map(|own| headers.insert("x-fc-initialization-timeout", own.parse().unwrap()));
+            let before = SystemTime::now();
+            Context::new("", Arc::default(), &headers).unwrap().deadline().duration_since(before).unwrap().as_secs()
+                / 100
+        };
+        assert_eq!((left(Some("310")), left(Some("soon")), left(None)), (3, 0, 0));
+        // Of an invocation it says nothing.
+        let mut headers = headers();
+        headers.insert("x-fc-initialization-timeout", "310".parse().unwrap());
+        let context = Context::new("", Arc::default(), &headers).unwrap();
+        assert!(context.deadline() < SystemTime::now() + Duration::from_secs(61));
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl HttpRequest {
 pub struct HttpResponse {
     /// HTTP status.
     pub status_code: u16,
-    /// Headers. FC refuses `x-fc-*`, `connection`, `content-length`, `date`, `keep-alive`, `server`.
+    /// Headers; which of them are left out says [`IntoResponse`](super::IntoResponse).
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// Body as text, or as base64.

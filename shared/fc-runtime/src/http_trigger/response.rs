@@ -7,8 +7,9 @@ use http::{HeaderValue, Response, StatusCode};
 use crate::Error;
 use crate::streaming::Body;
 
-/// What can be the answer to a client's request. FC refuses the headers `x-fc-*`, `connection`,
-/// `content-length`, `date`, `keep-alive` and `server` in it (FC docs, HTTP trigger).
+/// What can be the answer to a client's request. The headers `x-fc-*`, `connection`, `content-length`, `date`,
+/// `keep-alive` and `server`, which FC refuses in it (FC docs, HTTP trigger), are left out, and so are
+/// `transfer-encoding` and `upgrade`.
 pub trait IntoResponse {
     /// The answer, made.
     fn into_response(self) -> Response<Body>;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, ready};
 
 use pin_project_lite::pin_project;
@@ -39,7 +41,7 @@ impl<S, F: Fn() + Clone> Layer<S> for OpenTelemetryLayer<F> {
     type Service = OpenTelemetryService<S, F>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        OpenTelemetryService { inner, flush: self.flush.clone(), trigger: self.trigger, cold: true }
+        OpenTelemetryService { inner, flush: self.flush.clone(), trigger: self.trigger, warm: Arc::default() }
     }
 }
 
@@ -49,7 +51,8 @@ pub struct OpenTelemetryService<S, F> {
     inner: S,
     flush: F,
     trigger: OpenTelemetryFaasTrigger,
-    cold: bool,
+    /// Not the first invocation; shared by the clones, as the instance is.
+    warm: Arc<AtomicBool>,
 }
 
 impl<S, F> Service<LambdaInvocation> for OpenTelemetryService<S, F>
@@ -78,7 +81,7 @@ where
             "faas.name" = name,
             "faas.trigger" = self.trigger.name(),
             "faas.invocation_id" = context.request_id,
-            "faas.coldstart" = std::mem::take(&mut self.cold),
+            "faas.coldstart" = !self.warm.swap(true, Ordering::Relaxed),
             requestId = context.request_id,
             xrayTraceId = context.xray_trace_id.as_deref(),
         );

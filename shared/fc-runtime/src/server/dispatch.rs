@@ -11,10 +11,11 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, SemaphorePermit};
 use tower::Service;
+use tracing::{Instrument, Span};
 
-use super::body::Piecemeal;
+use super::body::{Piecemeal, Streamed};
 use super::log::Log;
 use super::peer::Phase;
 use super::tell::{refuse, tell};
@@ -22,6 +23,7 @@ use super::{Desk, Handlers, Seat, Shared, body};
 use crate::context::{Call, Control, Headers, PREFIX};
 use crate::hooks::Hook;
 use crate::http_trigger::{HttpRequest, Mount};
+use crate::layers::trace::request_span;
 use crate::respond::Answer;
 use crate::runtime::LambdaInvocation;
 use crate::streaming::Body;
@@ -46,8 +48,8 @@ where
 {
     let Desk { seat: Seat { shared, peer }, handlers } = &*desk;
     peer.begin();
-    let (parts, body) = request.into_parts();
-    let mut headers = Headers::of(&parts.headers);
+    let (mut parts, body) = request.into_parts();
+    let mut headers = Headers::of(&mut parts.headers);
     let control = headers.control().unwrap_or_else(|| by_path(&parts));
     headers.set_control(control);
     let context = Context::of(headers, shared.config.clone());
@@ -57,8 +59,8 @@ where
         let body = Body::new(Piecemeal::new(body, most, peer.clone()));
         http(shared, handlers, client_request(parts, body, context)).await
     } else {
-        let body = match body::whole(body, most).await {
-            Ok(body) => body,
+        let (body, large) = match body::whole(body, most, &shared.larges, peer).await {
+            Ok(read) => read,
             Err(unread) => {
                 peer.enter(Phase::Idle);
                 return refuse(&unread, most, control);
@@ -67,15 +69,19 @@ where
         peer.enter(Phase::Answering);
         match control {
             Control::Invoke | Control::HttpInvoke => match invocation(parts, body, context, control) {
-                Ok((call, invocation)) => event(shared, handlers, &call, invocation).await,
+                Ok((call, invocation)) => event(shared, handlers, &call, invocation, large).await,
                 Err(diagnostic) => Err(diagnostic),
             },
             Control::Initialize => hook(&shared.log, "Initialize", shared.hooks.initialize.as_ref(), context).await,
             Control::PreStop => hook(&shared.log, "PreStop", shared.hooks.pre_stop.as_ref(), context).await,
         }
     };
-    peer.enter(Phase::Idle);
-    tell(answer, control)
+    let response = tell(answer, control);
+    if response.body().is_whole() {
+        peer.enter(Phase::Idle);
+        return response;
+    }
+    response.map(|body| Body::new(Streamed::new(body, peer.clone())))
 }
 
 /// What goes through the layers, and the way back.
@@ -105,21 +111,26 @@ async fn event<S, H>(
     handlers: &Mutex<Handlers<S, H>>,
     call: &Call,
     invocation: LambdaInvocation,
+    large: Option<SemaphorePermit<'_>>,
 ) -> Answer
 where
     S: Service<LambdaInvocation, Response = (), Error = Error>,
 {
-    let outcome = {
+    let (outcome, answer) = {
         let _place = shared.place().await;
         let mut handlers = handlers.lock().await;
-        if let Err(error) = poll_fn(|cx| handlers.events.poll_ready(cx)).await {
+        // Handlers at work are bounded as well: the next one may be read.
+        drop(large);
+        if let Err(error) = guarded(|| poll_fn(|cx| handlers.events.poll_ready(cx))).await? {
             return Err(shared.unready(error));
         }
         let request_id = call.request_id();
         shared.log.start("Invoke Start", request_id);
         let outcome = guarded(|| handlers.events.call(invocation)).await;
-        shared.log.end("Invoke End", request_id);
-        outcome
+        let answer = call.take_answer();
+        let panicked = outcome.is_err() || matches!(&answer, Some(Err(failed)) if failed.is_panic());
+        shared.log.end("Invoke End", request_id, panicked);
+        (outcome, answer)
     };
     let failed = match outcome {
         Ok(Ok(())) => None,
@@ -130,7 +141,7 @@ where
         tracing::error!(request_id = call.request_id(), error = failed.error_message, "a layer failed");
     }
     // What the handler answered stands, whatever a layer says after it.
-    let response = call.take_answer().unwrap_or_else(|| Err(failed.unwrap_or_else(unanswered)))?;
+    let response = answer.unwrap_or_else(|| Err(failed.unwrap_or_else(unanswered)))?;
     if call.control() == Control::HttpInvoke || response.body().is_whole() {
         return Ok(response);
     }
@@ -168,14 +179,15 @@ fn client_request(mut parts: Parts, body: Body, context: Context) -> Request<Bod
 async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, request: Request<Body>) -> Answer {
     let context = request.extensions().get::<Context>();
     let request_id = context.map(|context| context.request_id.clone()).unwrap_or_default();
+    let span = context.map_or_else(Span::none, request_span);
     let _place = shared.place().await;
     let mut handlers = handlers.lock().await;
-    if let Err(error) = poll_fn(|cx| handlers.http.poll_ready(cx)).await {
+    if let Err(error) = guarded(|| poll_fn(|cx| handlers.http.poll_ready(cx))).await? {
         return Err(shared.unready(error));
     }
     shared.log.start("Invoke Start", &request_id);
-    let outcome = guarded(|| handlers.http.call(request)).await;
-    shared.log.end("Invoke End", &request_id);
+    let outcome = guarded(|| span.in_scope(|| handlers.http.call(request)).instrument(span.clone())).await;
+    shared.log.end("Invoke End", &request_id, outcome.is_err());
     outcome.flatten()
 }
 
@@ -192,7 +204,7 @@ async fn hook(log: &Log, what: &str, hook: Option<&Mutex<Hook>>, context: Contex
     if what == "PreStop" {
         crate::shutdown::run_hook().await;
     }
-    log.end(&format!("{what} End"), &request_id);
+    log.end(&format!("{what} End"), &request_id, false);
     outcome.map(|()| Response::new(Body::empty())).inspect_err(|diagnostic| {
         tracing::error!(error_type = diagnostic.error_type, error_message = diagnostic.error_message, "{what} failed");
     })
@@ -241,8 +253,8 @@ mod tests {
         if let Some(header) = header {
             request = request.header("x-fc-control-path", header);
         }
-        let parts = request.body(()).unwrap().into_parts().0;
-        Headers::of(&parts.headers).control().unwrap_or_else(|| by_path(&parts))
+        let mut parts = request.body(()).unwrap().into_parts().0;
+        Headers::of(&mut parts.headers).control().unwrap_or_else(|| by_path(&parts))
     }
 
     #[test]

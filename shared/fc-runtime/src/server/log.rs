@@ -20,16 +20,17 @@ impl Log {
     /// Prints `FC <what> RequestId: <id>` now.
     pub(super) fn start(&self, what: &str, request_id: &str) {
         self.with(|lines| {
-            push(lines, what, request_id);
+            push(lines, &["FC ", what, " RequestId: ", request_id, "\n"]);
             write(lines);
         });
     }
 
-    /// Prints `FC <what> RequestId: <id>` soon.
-    pub(super) fn end(&self, what: &str, request_id: &str) {
+    /// Prints `FC <what> RequestId: <id>` soon; after a panic with what FC's own runtimes say then.
+    pub(super) fn end(&self, what: &str, request_id: &str, panicked: bool) {
+        let error = if panicked { ", Error: Unhandled function error\n" } else { "\n" };
         let first = self.with(|lines| {
             let first = lines.is_empty();
-            push(lines, what, request_id);
+            push(lines, &["FC ", what, " RequestId: ", request_id, error]);
             first
         });
         if first {
@@ -58,8 +59,8 @@ impl Drop for Log {
     }
 }
 
-fn push(lines: &mut Vec<u8>, what: &str, request_id: &str) {
-    for part in ["FC ", what, " RequestId: ", request_id, "\n"] {
+fn push(lines: &mut Vec<u8>, parts: &[&str]) {
+    for part in parts {
         lines.extend_from_slice(part.as_bytes());
     }
 }

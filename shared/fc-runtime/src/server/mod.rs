@@ -10,9 +10,11 @@ mod socket;
 mod tell;
 mod watchdog;
 
+use std::future::poll_fn;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -21,7 +23,7 @@ use tokio::task::AbortHandle;
 use tower::Service;
 
 use log::Log;
-use peer::{Peer, Peers};
+use peer::{Peer, Peers, Phase};
 
 use crate::hooks::Hooks;
 use crate::http_trigger::Mount;
@@ -31,6 +33,8 @@ use crate::{Config, Diagnostic, Error, Limits};
 /// How long answers may still be written after SIGTERM: enough for 32 MB over a slow link, short
 /// enough that a client that never reads does not keep the process.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+/// How long streamed answers may go on after SIGTERM: they may have no end.
+const LAST_STREAMS: Duration = Duration::from_secs(60);
 /// Rest after a failed accept (out of file descriptors), and between two looks for a connection that
 /// can go, so that neither spins.
 const ACCEPT_REST: Duration = Duration::from_millis(10);
@@ -53,6 +57,7 @@ pub(crate) struct Shared {
     room: Notify,
     /// Places for handlers at work; none where they take turns anyway.
     places: Option<Semaphore>,
+    larges: body::Larges,
     /// Ends the server, when a service fails for good.
     fatal: Option<(Mutex<Option<Error>>, Notify)>,
 }
@@ -126,6 +131,7 @@ impl Server {
             peers: Peers::default(),
             room: Notify::new(),
             places,
+            larges: body::Larges::default(),
             fatal,
         };
         let log = shared.log.clone();
@@ -200,8 +206,9 @@ impl Server {
     }
 
     /// Accepts nothing any more and waits, through `next`, until every connection is over: until
-    /// every handler at work has ended, and then for [`LAST_WRITES`] at most.
-    pub(crate) async fn finish(self, mut next: impl AsyncFnMut() -> Option<()>) {
+    /// every handler at work has ended, for [`LAST_STREAMS`] while answers stream, and then for
+    /// [`LAST_WRITES`] at most.
+    pub(crate) async fn finish(self, mut next: impl FnMut(&mut Context<'_>) -> Poll<Option<()>>) {
         let Self {
             listener,
             shared,
@@ -212,11 +219,12 @@ impl Server {
         } = self;
         drop(listener);
         shared.peers.dismiss();
+        let begun = Instant::now();
         loop {
-            match tokio::time::timeout(LAST_WRITES, next()).await {
+            match tokio::time::timeout(LAST_WRITES, poll_fn(&mut next)).await {
                 Ok(Some(())) => {}
                 Ok(None) => break,
-                Err(_) if shared.peers.any_answering() => {}
+                Err(_) if goes_on(&shared.peers, begun.elapsed()) => {}
                 Err(_) => break,
             }
         }
@@ -228,6 +236,11 @@ impl Server {
             drop(serving);
         }
     }
+}
+
+/// Whether there is something to wait for, so long after SIGTERM.
+fn goes_on(peers: &Peers, since: Duration) -> bool {
+    peers.any(Phase::Answering) || (since < LAST_STREAMS && peers.any(Phase::Streaming))
 }
 
 /// A task that ends with its owner.
@@ -276,5 +289,23 @@ impl Guest {
         let desk = Arc::new(Desk { seat, handlers });
         let answer = move |request| dispatch::answer(desk.clone(), request);
         connection::serve(stream, &peer, &shared.limits, answer).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handlers_end_and_streams_have_their_time() {
+        let peers = Peers::default();
+        let peer = peers.join();
+        assert!(!goes_on(&peers, Duration::ZERO));
+        peer.enter(Phase::Streaming);
+        assert!(goes_on(&peers, LAST_WRITES) && !goes_on(&peers, LAST_STREAMS));
+        peer.enter(Phase::Answering);
+        assert!(goes_on(&peers, LAST_STREAMS));
+        peers.part(&peer);
+        assert!(!goes_on(&peers, Duration::ZERO));
     }
 }

@@ -18,6 +18,8 @@ pub(super) enum Phase {
     Body,
     /// The handler is at work.
     Answering,
+    /// The handler is done; its answer is still being made, and perhaps the request's body read.
+    Streaming,
 }
 
 /// One connection. Written by whoever serves it, read by whoever watches it; nothing is ordered by
@@ -33,6 +35,8 @@ pub(super) struct Peer {
     writing: AtomicBool,
     /// A handler waits for the rest of its request's body.
     owing: AtomicBool,
+    /// The other side says nothing more: it may be gone, or wait for the rest of its answer.
+    hung_up: AtomicBool,
     leaving: AtomicBool,
     waker: AtomicWaker,
 }
@@ -43,7 +47,8 @@ impl Peer {
             0 => Phase::Idle,
             1 => Phase::Head,
             2 => Phase::Body,
-            _ => Phase::Answering,
+            3 => Phase::Answering,
+            _ => Phase::Streaming,
         }
     }
 
@@ -82,9 +87,22 @@ impl Peer {
         self.owing.store(owing, Ordering::Relaxed);
     }
 
-    /// Whether the other side is waited for, in whatever way.
+    pub(super) fn owing(&self) -> bool {
+        self.owing.load(Ordering::Relaxed)
+    }
+
+    /// It will say nothing more.
+    pub(super) fn hang_up(&self) {
+        self.hung_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the other side is waited for, in whatever way. One that hung up is gone unless it goes on
+    /// taking what is sent.
     pub(super) fn is_waited_for(&self) -> bool {
-        matches!(self.phase(), Phase::Head | Phase::Body) || self.writing() || self.owing.load(Ordering::Relaxed)
+        matches!(self.phase(), Phase::Head | Phase::Body)
+            || self.writing()
+            || self.owing()
+            || self.hung_up.load(Ordering::Relaxed)
     }
 
     /// Asks the connection to end after the request that it is at.
@@ -129,9 +147,9 @@ impl Peers {
         self.with(|peers| peers.len())
     }
 
-    /// Whether a handler is at work anywhere.
-    pub(super) fn any_answering(&self) -> bool {
-        self.with(|peers| peers.iter().any(|peer| peer.phase() == Phase::Answering))
+    /// Whether any is in this phase.
+    pub(super) fn any(&self, phase: Phase) -> bool {
+        self.with(|peers| peers.iter().any(|peer| peer.phase() == phase))
     }
 
     /// Asks all of them to leave.

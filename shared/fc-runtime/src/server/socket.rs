@@ -1,10 +1,10 @@
 //! A connection's socket, which notes what moves.
 
 use std::io::{IoSlice, Result};
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::peer::{Peer, Phase};
@@ -16,6 +16,15 @@ pub(super) struct Socket<'a> {
 }
 
 impl Socket<'_> {
+    /// Whether the other side has hung up, as far as the system has told; nobody is woken when it does.
+    fn is_read_closed(&self) -> bool {
+        let ready = pin!(self.stream.ready(Interest::READABLE));
+        match ready.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(ready)) => ready.is_read_closed(),
+            _ => false,
+        }
+    }
+
     fn wrote(&self, outcome: Poll<Result<usize>>) -> Poll<Result<usize>> {
         self.peer.set_writing(outcome.is_pending());
         if matches!(outcome, Poll::Ready(Ok(1..))) {
@@ -59,6 +68,10 @@ impl AsyncWrite for Socket<'_> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        // hyper does not read meanwhile, so it would not see it.
+        if self.peer.phase() == Phase::Streaming && self.is_read_closed() {
+            self.peer.hang_up();
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -1,11 +1,11 @@
 //! How an answer is told to FC.
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::body::Unread;
 use crate::Diagnostic;
-use crate::context::Control;
+use crate::context::{Control, PREFIX};
 use crate::respond::Answer;
 use crate::streaming::Body;
 
@@ -19,7 +19,10 @@ const FC_STATUS: HeaderName = HeaderName::from_static("x-fc-status");
 /// initializer of the same process again (FC docs, instance lifecycle).
 pub(super) fn tell(answer: Answer, control: Control) -> Response<Body> {
     let (mut response, status) = match answer {
-        Ok(response) => (response, "200"),
+        Ok(mut response) => {
+            leave_out(response.headers_mut());
+            (response, "200")
+        }
         Err(diagnostic) => {
             // Two strings always serialise.
             let body = serde_json::to_vec(&diagnostic).unwrap_or_default();
@@ -34,6 +37,20 @@ pub(super) fn tell(answer: Answer, control: Control) -> Response<Body> {
     };
     response.headers_mut().insert(FC_STATUS, HeaderValue::from_static(status));
     response
+}
+
+/// Leaves out what FC refuses in an answer (FC docs, HTTP trigger). Most of it is the connection's affair:
+/// a length that does not fit the body would be the end of it.
+fn leave_out(headers: &mut HeaderMap) {
+    let refused = |name: &&HeaderName| {
+        [CONNECTION, CONTENT_LENGTH, DATE, SERVER, TRANSFER_ENCODING, UPGRADE].contains(name)
+            || name.as_str() == "keep-alive"
+            || name.as_str().starts_with(PREFIX)
+    };
+    let refused: Vec<HeaderName> = headers.keys().filter(refused).cloned().collect();
+    for name in refused {
+        headers.remove(name);
+    }
 }
 
 /// The answer to a request whose body is too large or broke off.

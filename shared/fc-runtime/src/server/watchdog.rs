@@ -22,6 +22,8 @@ pub(super) struct Watchdog {
     moves: u32,
     /// Time in this phase of this request.
     same: Duration,
+    /// Time in it for which the handler waited for its request's body.
+    owed: Duration,
     /// Time without a byte.
     quiet: Duration,
 }
@@ -30,7 +32,7 @@ impl Watchdog {
     pub(super) fn new(limits: &Limits) -> Self {
         let (head, body, stall) = (limits.head_timeout, limits.body_timeout, limits.stall_timeout);
         // What is noticed between two looks counts as noticed late, never as early.
-        let tick = (head.min(body).min(stall) / 4).max(Duration::from_millis(1));
+        let tick = (head.min(body).min(stall) / 4).clamp(Duration::from_millis(1), Duration::from_secs(3600));
         Self {
             head,
             body,
@@ -41,6 +43,7 @@ impl Watchdog {
             seen: (Phase::Idle, 0),
             moves: 0,
             same: Duration::ZERO,
+            owed: Duration::ZERO,
             quiet: Duration::ZERO,
         }
     }
@@ -65,7 +68,8 @@ impl Watchdog {
             let over = match phase {
                 Phase::Head => self.same >= self.head,
                 Phase::Body => self.same >= self.body,
-                Phase::Idle | Phase::Answering => false,
+                Phase::Answering => self.owed >= self.body,
+                Phase::Idle | Phase::Streaming => false,
             };
             if over || (waited_for && self.quiet >= self.stall) {
                 return Poll::Ready(());
@@ -79,7 +83,12 @@ impl Watchdog {
     /// Notes what it sees, `passed` after it looked last.
     fn look(&mut self, peer: &Peer, passed: Duration) {
         let seen = (peer.phase(), peer.requests());
-        self.same = if seen == self.seen { self.same + passed } else { Duration::ZERO };
+        if seen == self.seen {
+            self.same += passed;
+            self.owed += if peer.owing() { passed } else { Duration::ZERO };
+        } else {
+            (self.same, self.owed) = (Duration::ZERO, Duration::ZERO);
+        }
         self.quiet = if peer.moves() == self.moves { self.quiet + passed } else { Duration::ZERO };
         (self.seen, self.moves) = (seen, peer.moves());
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Collected};
 
 use super::sender::{Receiver, Sender, channel};
-use crate::Error;
+use crate::{Diagnostic, Error};
 
 /// Why a body broke off; holds the error of whatever made it.
 ///
@@ -179,7 +180,14 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(bytes).filter(|b| !b.is_empty()).map(|b| Ok(Frame::data(b))))
             }
             Kind::Channel(receiver) => receiver.poll_frame(cx),
-            Kind::Other(body) => body.as_mut().poll_frame(cx),
+            // Who reads it serves others too: a panic breaks off this body alone.
+            Kind::Other(body) => match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll_frame(cx))) {
+                Ok(polled) => polled,
+                Err(panic) => {
+                    self.0 = Kind::Empty;
+                    Poll::Ready(Some(Err(BodyError::new(Diagnostic::panicked(&*panic).error_message))))
+                }
+            },
         }
     }
 

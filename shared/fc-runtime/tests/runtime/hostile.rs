@@ -194,12 +194,29 @@ async fn a_handler_does_not_wait_for_ever_for_a_body() {
     let (listener, address) = socket();
     let handler = service_fn(async |request: Request| Ok::<_, Error>(request.into_bytes().await?.len().to_string()));
     beside(Runtime::for_http(handler).limits(limits()).listener(listener).run(), async {
-        let mut slow = connect(address).await;
-        slow.write_all(b"POST / HTTP/1.1\r\nhost: f\r\ncontent-length: 9\r\n\r\n123").await.unwrap();
-        // Its turn comes when the slow one has lost its own.
-        let answer = Client::connect(address).await.send(http_request("POST", "/", "four")).await;
-        assert_eq!(answer.body, "4");
-        assert!(!rest(slow).await.starts_with("HTTP/1.1 200 "));
+        // Some bytes and nothing more; then a byte now and then, for ever.
+        for drips in [false, true] {
+            let mut slow = connect(address).await;
+            slow.write_all(b"POST / HTTP/1.1\r\nhost: f\r\ncontent-length: 1000000\r\n\r\n123").await.unwrap();
+            let (mut reader, mut writer) = slow.into_split();
+            let dripping = async {
+                let mut every = tokio::time::interval(Duration::from_millis(5));
+                while drips && writer.write_all(b"1").await.is_ok() {
+                    every.tick().await;
+                }
+            };
+            // Its turn comes when the slow one has lost its own.
+            let decent = async {
+                let answer = Client::connect(address).await.send(http_request("POST", "/", "four")).await;
+                assert_eq!(answer.body, "4");
+            };
+            let both = async { tokio::join!(dripping, decent) };
+            tokio::time::timeout(HANG, both).await.expect("it hangs");
+            let mut told = Vec::new();
+            // Closed in whatever manner.
+            let _ = reader.read_to_end(&mut told).await;
+            assert!(!told.starts_with(b"HTTP/1.1 200 "));
+        }
     })
     .await;
 }
@@ -286,4 +303,38 @@ async fn crowds_of_connections_make_room() {
         assert_eq!(decent.invoke("[2]").await.body, "[2]");
     })
     .await;
+}
+
+#[tokio::test]
+async fn limits_may_be_extreme() {
+    for limit in [0, usize::MAX] {
+        let (listener, address) = socket();
+        let mut limits = Limits::default();
+        (limits.connections, limits.concurrency) = (limit, limit);
+        // No time at all would be none for the decent either.
+        if limit > 0 {
+            limits.event_bytes = limit;
+            let times = [&mut limits.head_timeout, &mut limits.body_timeout, &mut limits.stall_timeout];
+            times.into_iter().for_each(|time| *time = Duration::MAX);
+        }
+        let handler = service_fn(async |event: LambdaEvent<Value>| {
+            tokio::task::yield_now().await;
+            Ok::<_, Error>(event.payload)
+        });
+        beside(Runtime::new(handler).limits(limits).listener(listener).run_concurrent(), async {
+            // In two pieces, so that the rest is waited for.
+            let mut slow = connect(address).await;
+            slow.write_all(b"POST /invoke HTTP/1.1\r\nhost: f\r\nconnection: close\r\n").await.unwrap();
+            if limit > 0 {
+                assert_eq!(Client::connect(address).await.invoke("[1]").await.body, "[1]");
+            }
+            slow.write_all(b"content-length: 3\r\n\r\n").await.unwrap();
+            tokio::task::yield_now().await;
+            slow.write_all(b"[2]").await.unwrap();
+            let mut told = String::new();
+            slow.read_to_string(&mut told).await.unwrap();
+            assert!(told.starts_with("HTTP/1.1 200 ") && told.ends_with("[2]"), "{told}");
+        })
+        .await;
+    }
 }

@@ -1,13 +1,11 @@
 //! HTTP triggers without events in between.
 
 use bytes::Bytes;
-use fc_runtime::http_trigger::{IntoResponse, Request, RequestExt};
+use fc_runtime::http_trigger::{HttpRequest, HttpResponse, IntoResponse, Request, RequestExt};
 use fc_runtime::streaming::{Body, channel};
 use fc_runtime::{Error, LambdaEvent, Runtime, service_fn};
 use http::{Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::handshake;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde_json::{Value, json};
 
 use crate::client::{Client, beside, http_request, socket};
@@ -56,30 +54,6 @@ async fn a_handler_gets_the_client_s_request_and_fc_its_answer() {
 }
 
 #[tokio::test]
-async fn both_bodies_stream() {
-    let (listener, address) = socket();
-    let handler = service_fn(async |request: Request| Ok::<_, Error>(Response::new(request.into_body())));
-    beside(Runtime::for_http(handler).listener(listener).run_concurrent(), async {
-        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let (mut writer, body) = channel();
-        let request = http::Request::post("/").header("host", "f").header("x-fc-control-path", "/http-invoke");
-        let answer = sender.send_request(request.body(body).unwrap()).await.unwrap();
-        assert_eq!(answer.headers()["transfer-encoding"], "chunked");
-        let mut echo = answer.into_body();
-        // Each piece comes back before the next is sent.
-        for piece in ["one", "two", "three"] {
-            writer.send_data(piece.into()).await.unwrap();
-            assert_eq!(echo.frame().await.unwrap().unwrap().into_data().unwrap(), piece);
-        }
-        drop(writer);
-        assert!(echo.frame().await.is_none());
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_request_larger_than_allowed_breaks_off() {
     let (listener, address) = socket();
     let handler = service_fn(async |request: Request| Ok::<_, Error>(request.into_bytes().await?.len().to_string()));
@@ -121,6 +95,39 @@ async fn a_router_and_an_event_handler_share_a_function() {
         // axum's own extractor failed: the second sum is above 255.
         let overflow = client.send(http_request("GET", "/sum/255/1", "")).await;
         assert_eq!((overflow.status, overflow.fc_status()), (StatusCode::INTERNAL_SERVER_ERROR, "404"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn headers_that_are_the_connection_s_affair_are_left_out() {
+    let (listener, address) = socket();
+    let handler = service_fn(async |event: LambdaEvent<HttpRequest>| {
+        let mut answer = HttpResponse::new(200, "text/plain", "abc");
+        let (name, value) = event.payload.body.split_once(' ').unwrap();
+        answer.headers.insert(name.to_owned(), value.to_owned());
+        Ok::<_, Error>(answer)
+    });
+    beside(Runtime::new(handler).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        for line in [
+            "content-length 1",
+            "content-length 10",
+            "Transfer-Encoding chunked",
+            "connection close",
+            "keep-alive timeout=1",
+            "date yesterday",
+            "server mine",
+            "x-fc-status 404",
+            "x-fc-error-type mine",
+        ] {
+            let answer = client.send(http_request("POST", "/", line)).await;
+            assert_eq!((answer.fc_status(), &answer.body[..]), ("200", b"abc".as_slice()), "{line}");
+            let (name, value) = line.split_once(' ').unwrap();
+            assert!(answer.headers.get(name).is_none_or(|there| there != value), "{line}");
+        }
+        let kept = client.send(http_request("POST", "/", "x-fcl kept")).await;
+        assert_eq!((kept.headers["x-fcl"].to_str().unwrap(), &kept.body[..]), ("kept", b"abc".as_slice()));
     })
     .await;
 }

@@ -5,5 +5,7 @@
 mod client;
 mod hostile;
 mod http_trigger;
+mod logs;
 mod programs;
 mod serve;
+mod streams;

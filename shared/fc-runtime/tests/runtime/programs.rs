@@ -3,8 +3,9 @@
 //! A process is this very test program, started again with the name of an example.
 
 use std::io::Read;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, event_request, http_request, socket};
+use crate::client::{Answer, Client, event_request, http_request};
 
 #[path = "../../examples/basic.rs"]
 mod basic;
@@ -91,7 +92,7 @@ struct Function {
 
 impl Function {
     async fn start(example: &str) -> Self {
-        let address = socket().1;
+        let address = free_address();
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "programs::child", "--nocapture"])
             .env_remove("RUST_LOG")
@@ -142,6 +143,20 @@ impl Drop for Function {
     }
 }
 
+/// An address for another process. Below the ports that the system gives out itself: one of those could be
+/// another test's before the process has it.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = (std::process::id() % 10_000) as u16;
+    loop {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
+
 fn failure(answer: &Answer) -> (String, String, String) {
     let text = |field: &str| answer.json()[field].as_str().unwrap().to_owned();
     (answer.fc_status().to_owned(), text("errorType"), text("errorMessage"))
@@ -179,6 +194,15 @@ async fn every_failure_is_answered_by_the_same_process() {
     assert_eq!(failure(&function.invoke("\"other\"").await).1, "PayloadError");
     assert_eq!(failure(&function.invoke("\"\u{fffd}").await).1, "PayloadError");
     assert_eq!(function.invoke("\"nothing\"").await.body, "{}");
+    let printed = function.terminated();
+    assert_eq!(printed.matches("FC Invoke Start RequestId: r-1\n").count(), 8, "{printed}");
+    assert_eq!(printed.matches("FC Invoke End RequestId: r-1\n").count(), 7, "{printed}");
+    // As of FC's own runtimes, after a panic alone.
+    assert_eq!(
+        printed.matches("FC Invoke End RequestId: r-1, Error: Unhandled function error\n").count(),
+        1,
+        "{printed}"
+    );
 }
 
 #[tokio::test]

@@ -7,8 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use fc_runtime::http_trigger::{HttpRequest, HttpResponse};
 use fc_runtime::{
-    BoxFuture, Diagnostic, Error, LambdaEvent, LambdaInvocation, Limits, MetadataPrelude, Runtime, Service,
-    StreamResponse, service_fn, streaming, tower,
+    BoxFuture, Diagnostic, Error, LambdaEvent, LambdaInvocation, Limits, Runtime, Service, service_fn, tower,
 };
 use http::{Request, StatusCode};
 use http_body_util::Full;
@@ -117,39 +116,6 @@ async fn an_http_trigger_gets_a_request_and_gives_an_answer() {
         assert_eq!(answer.body, "/invoke 1 tea");
         let broken = client.send(http_request("GET", "/broken", "")).await;
         assert_eq!((broken.status, broken.fc_status()), (StatusCode::INTERNAL_SERVER_ERROR, "404"));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn streams_reach_http_callers_chunk_by_chunk_and_events_whole() {
-    let (listener, address) = socket();
-    let handler = service_fn(async |event: LambdaEvent<Value>| {
-        let (mut sender, body) = streaming::channel();
-        let breaks = event.payload == json!("break");
-        tokio::spawn(async move {
-            sender.send_data("one ".into()).await.unwrap();
-            match breaks {
-                true => sender.send_error("cut".into()),
-                false => sender.send_data("two".into()).await.unwrap(),
-            }
-        });
-        let metadata_prelude =
-            MetadataPrelude { status_code: StatusCode::ACCEPTED, cookies: vec!["a=1".into()], ..Default::default() };
-        Ok::<_, Error>(StreamResponse { metadata_prelude, stream: body })
-    });
-    beside(Runtime::new(handler).listener(listener).run(), async {
-        let mut client = Client::connect(address).await;
-        let streamed = client.send(http_request("GET", "/", "")).await;
-        assert_eq!(streamed.status, StatusCode::ACCEPTED);
-        assert_eq!(streamed.headers["set-cookie"], "a=1");
-        assert_eq!(streamed.headers["transfer-encoding"], "chunked");
-        assert_eq!(streamed.body, "one two");
-        let collected = client.invoke("null").await;
-        assert_eq!(collected.headers["content-length"], "7");
-        assert_eq!(collected.body, "one two");
-        let broken = client.invoke("\"break\"").await;
-        assert_eq!((broken.fc_status(), broken.json()["errorType"].as_str()), ("404", Some("StreamError")));
     })
     .await;
 }
@@ -404,6 +370,40 @@ async fn a_service_that_is_not_ready_any_more_ends_the_runtime() {
     assert_eq!(ended.unwrap_err().to_string(), "the handler is not ready: \"tired\"");
 }
 
+/// Panics instead of being ready, once.
+struct Startled(Arc<AtomicU32>);
+
+impl<T> Service<T> for Startled {
+    type Response = &'static str;
+    type Error = Error;
+    type Future = std::future::Ready<Result<&'static str, Error>>;
+
+    fn poll_ready(&mut self, _: &mut TaskContext<'_>) -> Poll<Result<(), Error>> {
+        assert_ne!(self.0.fetch_add(1, Ordering::SeqCst), 0, "startled");
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: T) -> Self::Future {
+        std::future::ready(Ok("calm"))
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_panics_instead_of_being_ready_fails_that_invocation_alone() {
+    let (listener, address) = socket();
+    let events = tower::util::MapRequest::new(Startled(Arc::default()), |event: LambdaEvent<Value>| event);
+    beside(Runtime::new(events).http(Startled(Arc::default())).listener(listener).run(), async {
+        let mut client = Client::connect(address).await;
+        let panicked = client.invoke("1").await;
+        assert_eq!((panicked.fc_status(), panicked.json()["errorType"].as_str()), ("404", Some("FunctionPanic")));
+        assert_eq!(client.invoke("1").await.body, "\"calm\"");
+        let panicked = client.send(http_request("GET", "/", "")).await;
+        assert_eq!((panicked.fc_status(), panicked.json()["errorType"].as_str()), ("404", Some("FunctionPanic")));
+        assert_eq!(client.send(http_request("GET", "/", "")).await.body, "calm");
+    })
+    .await;
+}
+
 #[tokio::test]
 #[allow(deprecated, reason = "it is what is tested")]
 async fn the_old_form_of_a_handler_still_serves() {
@@ -440,4 +440,21 @@ async fn more_threads_serve_as_well() {
     })
     .await;
     assert_eq!(calls.get(), 10);
+}
+
+/// What may be spawned with lambda_runtime may be spawned here.
+#[test]
+fn what_serves_is_send_where_its_handler_is() {
+    fn is_send<T: Send>(_: T) {}
+    async fn event(event: LambdaEvent<Value>) -> Result<Value, Error> {
+        Ok(event.payload)
+    }
+    async fn request(_: fc_runtime::http_trigger::Request) -> Result<&'static str, Error> {
+        Ok("")
+    }
+    is_send(fc_runtime::run(service_fn(event)));
+    is_send(fc_runtime::run_concurrent(service_fn(event)));
+    is_send(Runtime::new(service_fn(event)).http(service_fn(request)).run());
+    is_send(fc_runtime::http_trigger::run(service_fn(request)));
+    is_send(fc_runtime::http_trigger::run_concurrent(service_fn(request)));
 }

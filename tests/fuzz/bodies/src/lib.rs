@@ -4,6 +4,7 @@
 //! claims without the bytes to go with it, and what it accepts must survive being written and read again.
 
 pub mod events;
+pub mod invocations;
 pub mod plainbuffer;
 pub mod tablestore_requests;
 mod vectors;
@@ -24,6 +25,7 @@ pub struct Body {
 pub const BODIES: &[Body] = &[
     // serde takes a list's word for its length up to a MiB; a Tablestore event has lists in lists.
     Body { name: "events", run: events::run, seeds: events::seeds, spare: 4 << 20 },
+    Body { name: "invocations", run: invocations::run, seeds: invocations::seeds, spare: 64 << 10 },
     Body { name: "plainbuffer", run: plainbuffer::run, seeds: plainbuffer::seeds, spare: 1 << 10 },
     // A filter of 32 parts may have 32 regular expressions, whose programs are limited each.
     Body {
