@@ -9,7 +9,7 @@ use crate::plan;
 use crate::policy::Mode;
 use crate::record::{
     Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
-    Record, Stage, State, Step, Timing,
+    RESET_BEGUN, Record, Stage, State, Step, Timing,
 };
 
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
@@ -255,6 +255,7 @@ impl Next {
         self.record.touched = false;
         self.record.disks.clear();
         self.record.disks_back = false;
+        self.record.reset_begun = false;
         self.record.awaiting = None;
     }
 
@@ -288,6 +289,7 @@ impl Next {
             };
             self.record.drill = Some(report);
         }
+        self.record.made.clear();
         if passed && self.record.policy.mode == Mode::DrillThenMigrate {
             self.begin_run();
             self.record.hop = 0;
@@ -330,6 +332,7 @@ impl Next {
         self.record.cause.get_or_insert(cause);
         let cloned = self.record.clone.is_some();
         self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);
+        self.record.reset_begun |= stage == Stage::Rollback && self.record.memo.marks.contains_key(RESET_BEGUN);
         match stage {
             // Something of ours is left in the guest, or in the account: a person must look.
             Stage::Cleanup => {

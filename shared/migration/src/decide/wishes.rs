@@ -25,6 +25,7 @@ impl Next {
             (Wish::GoBack { by }, State::Ended(Outcome::Succeeded)) if self.record.touched => {
                 self.record.cause = Some(Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
                 self.record.disks_back = false;
+                self.record.reset_begun = false;
                 self.revive(Stage::Rollback, "back to the snapshots");
             }
             (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched => {
