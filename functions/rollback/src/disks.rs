@@ -98,7 +98,10 @@ async fn give_up<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, 
     match (status, job.marked("stop")) {
         ("Stopping", _) => return Ok(job.wait(30, GOES_DOWN)),
         ("Running", Some(at)) if job.now - at < STOP_LIMIT => return Ok(job.wait(30, GOES_DOWN)),
-        ("Stopped", _) if job.marked(WAS_DOWN).is_none() => job.cloud.start(&job.record.instance_id).await?,
+        // It was stopped here, if it was up when the disks were told; the mark of the stop may be lost.
+        ("Stopped", _) if job.marked("told").is_some() && job.marked(WAS_DOWN).is_none() => {
+            job.cloud.start(&job.record.instance_id).await?
+        }
         _ => {}
     }
     let text = format!("no disk could be reset in time, the instance is left as it was; last: {}", job.record.note);

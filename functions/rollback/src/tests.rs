@@ -402,6 +402,12 @@ async fn a_snapshot_that_goes_while_the_machine_is_stopped_leaves_it_running() {
     assert_eq!(record.ending, Some(Outcome::Stuck));
     assert_eq!(*cloud.done.borrow(), ["start"]);
     assert!(record.cause.unwrap().text.contains("s-2"));
+    // One that was down by itself stays so.
+    let cloud = broken();
+    cloud.instance.borrow_mut().as_mut().unwrap().status = "Stopped".into();
+    cloud.snapshots.borrow_mut().pop();
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!((record.ending, cloud.done.borrow().len()), (Some(Outcome::Stuck), 0));
 }
 
 #[tokio::test]
