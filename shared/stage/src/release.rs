@@ -73,7 +73,7 @@ pub fn snapshot_name(record: &Record, disk_id: &str) -> String {
 }
 
 /// So long a list may not have what was just made, milliseconds. ECS says nothing of it; seconds are usual.
-const LIST_LAG: Millis = 60_000;
+const LIST_LAG: Millis = 30_000;
 
 /// Lets a drill's clone and its image go; true while there still is something.
 ///
