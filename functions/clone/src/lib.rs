@@ -2,7 +2,7 @@
 //! the operator has configured. It bears the migration's tag and not the one that asks for a migration, and has no
 //! public address. Cleanup lets both go (`stage::release`).
 
-use migration::{Cause, Code, Event, Stage};
+use migration::{Cause, Code, Event, MadeKind, Stage};
 use openapi::ecs::{CreateImage, DiskKind, Image, Instance, RunInstance, Tag};
 use stage::cloud::Cloud;
 use stage::{Act, Fault, Job, release};
@@ -26,11 +26,13 @@ impl Act for Clone {
         // Those of earlier runs, if their cleaning was given up, are of other snapshots.
         let name = release::clone_name(job.record);
         if let Some(clone) = release::clones(job).await?.into_iter().find(|clone| clone.instance_name == name) {
+            job.seen(MadeKind::Instance, &clone.instance_id);
             return comes_up(job, clone).await;
         }
         let Some(image) = release::images(job).await?.into_iter().find(|image| image.image_name == name) else {
             return create_image(job).await;
         };
+        job.seen(MadeKind::Image, &image.image_id);
         match image.status.as_str() {
             "Available" => run(job, &source, &network, &image).await,
             "Creating" | "Waiting" => Ok(job.wait(PACE, format!("image {}: {}", image.image_id, image.progress))),
@@ -69,18 +71,24 @@ impl Network {
     }
 }
 
-async fn create_image<C: Cloud>(job: &Job<'_, C>) -> Result<Event, Fault> {
+async fn create_image<C: Cloud>(job: &mut Job<'_, C>) -> Result<Event, Fault> {
     let request = CreateImage {
         name: release::clone_name(job.record),
         snapshot_ids: job.record.disks.iter().filter_map(|disk| disk.snapshot_id.clone()).collect(),
         tags: vec![release::owner(job.record)],
         client_token: job.token("image"),
     };
-    let image_id = job.cloud.create_image(&request).await?;
+    let cloud = job.cloud;
+    let image_id = job.make(MadeKind::Image, cloud.create_image(&request)).await?;
     Ok(job.wait(PACE, format!("image {image_id} is being made of the snapshots")))
 }
 
-async fn run<C: Cloud>(job: &Job<'_, C>, source: &Instance, network: &Network, image: &Image) -> Result<Event, Fault> {
+async fn run<C: Cloud>(
+    job: &mut Job<'_, C>,
+    source: &Instance,
+    network: &Network,
+    image: &Image,
+) -> Result<Event, Fault> {
     let disks = job.cloud.disks(&source.instance_id).await?;
     let system = disks.into_iter().find(|disk| disk.kind == DiskKind::System).unwrap_or_default();
     let request = RunInstance {
@@ -95,7 +103,8 @@ async fn run<C: Cloud>(job: &Job<'_, C>, source: &Instance, network: &Network, i
         tags: vec![release::owner(job.record), Tag::new(OF_TAG, &source.instance_id)],
         client_token: job.token("instance"),
     };
-    let instance_id = job.cloud.run_instance(&request).await?;
+    let cloud = job.cloud;
+    let instance_id = job.make(MadeKind::Instance, cloud.run_instance(&request)).await?;
     Ok(job.wait(PACE, format!("the clone {instance_id} is being made")))
 }
 

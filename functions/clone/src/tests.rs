@@ -117,8 +117,8 @@ async fn what_was_made_is_let_go() {
     let options = cloud.options.borrow().clone();
     let mut looks = 0;
     loop {
-        let job = Job::new(&cloud, &record, 0, &settings, &options, std::time::Duration::ZERO);
-        if !release::clone(&job).await.unwrap() {
+        let mut job = Job::new(&cloud, &record, 0, &settings, &options, std::time::Duration::ZERO);
+        if !release::clone(&mut job).await.unwrap() {
             break;
         }
         cloud.settle();

@@ -4,7 +4,7 @@
 //! the operator's media: it may be somebody else's.
 
 use migration::os::Language;
-use migration::{Cause, Code, Event};
+use migration::{Cause, Code, Event, MadeKind};
 use openapi::ecs::{CreateDisk, DiskKind};
 use stage::cloud::Cloud;
 use stage::{Command, Fault, Job, media, release};
@@ -33,7 +33,8 @@ pub async fn attached<C: Cloud>(job: &mut Job<'_, C>) -> Result<Disk, Fault> {
         return Err(Cause::permanent(Code::NotPrepared, text).into());
     };
     let name = release::media_name(job.record, job.record.hop);
-    let named = job.cloud.disks_named(&instance.zone_id, &name).await?;
+    let mut named = job.cloud.disks_named(&name).await?;
+    named.retain(|disk| disk.zone_id == instance.zone_id);
     let Some(disk) = named.iter().find(|disk| media::is_media(disk, job.record, job.options)) else {
         if let Some(other) = named.first() {
             let text =
@@ -52,9 +53,11 @@ pub async fn attached<C: Cloud>(job: &mut Job<'_, C>) -> Result<Disk, Fault> {
             tags: vec![release::owner(job.record)],
             client_token: job.token("media"),
         };
-        let disk_id = job.cloud.create_disk(&request).await?;
+        let cloud = job.cloud;
+        let disk_id = job.make(MadeKind::Disk, cloud.create_disk(&request)).await?;
         return Ok(Disk::Waiting(job.wait(5, format!("disk {disk_id} is being made from the media"))));
     };
+    job.seen(MadeKind::Disk, &disk.disk_id);
     match disk.status.as_str() {
         "In_use" if disk.instance_id == instance.instance_id => Ok(Disk::Attached(disk.disk_id.clone())),
         "In_use" => {

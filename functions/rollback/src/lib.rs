@@ -89,7 +89,9 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
                             started = seen.started, alive = seen.alive, no_return = seen.no_return, "looked at the guest"
                         );
                         evidence::tell(job, &seen, since);
-                        if !seen.no_return && runs(&seen, &scripts.hop.from) {
+                        // Half of the disks may be back after an earlier try: only the others can make them one again.
+                        let whole = !job.record.reset_begun;
+                        if whole && !seen.no_return && runs(&seen, &scripts.hop.from) {
                             job.mark("may be undone");
                         }
                     }
@@ -104,12 +106,19 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
 }
 
 fn look_limit(record: &Record) -> Millis {
-    use Code::{BootLoader, EmergencyShell, KernelPanic, NoAgent, WindowsRecovery};
-    match record.cause.as_ref().map(|cause| cause.code) {
+    let cause = record.cause.as_ref();
+    let silent = cause.is_some_and(|cause| cause.code == Code::NoAgent);
+    match silent || stands_still(cause) {
         _ if !record.tool_started => UNSURE_LIMIT,
-        Some(BootLoader | EmergencyShell | KernelPanic | NoAgent | WindowsRecovery) => DARK_LIMIT,
-        _ => LOOK_LIMIT,
+        true => DARK_LIMIT,
+        false => LOOK_LIMIT,
     }
+}
+
+/// Whether the guest is known to stand still at its boot.
+fn stands_still(cause: Option<&Cause>) -> bool {
+    use Code::{BootLoader, EmergencyShell, KernelPanic, WindowsRecovery};
+    matches!(cause.map(|cause| cause.code), Some(BootLoader | EmergencyShell | KernelPanic | WindowsRecovery))
 }
 
 /// Stops the tool and takes back what it has prepared; only then it is certain that it had not come to the point

@@ -1,6 +1,6 @@
 use migration::policy::{Mode, Scope};
-use migration::{DrillClone, Outcome, State};
-use openapi::ecs::RunCommand;
+use migration::{DrillClone, Outcome, Record, State};
+use openapi::ecs::{RunCommand, Snapshot};
 use stage::settings::Options;
 use stage::testing::{FakeCloud, answer, drive, guest_settings, record_in, survives_everything, with_snapshots};
 
@@ -298,4 +298,180 @@ async fn commands_of_the_stage_before_are_stopped_first() {
     drive(&Rollback, &cloud, record, false).await;
     let done = cloud.done.borrow();
     assert!(done[0].starts_with("stop-invocation") && done[0].ends_with("start-1"), "{done:?}");
+}
+
+/// Somebody's snapshot of `d-2` that is being created.
+fn others() -> Snapshot {
+    Snapshot {
+        snapshot_id: "s-auto".into(),
+        name: "auto2.0_20261101".into(),
+        status: "progressing".into(),
+        source_disk_id: "d-2".into(),
+        ..Snapshot::default()
+    }
+}
+
+#[tokio::test]
+async fn a_disk_of_which_a_snapshot_is_being_created_is_waited_for_before_the_stop() {
+    let make = || {
+        let cloud = broken();
+        cloud.snapshots.borrow_mut().push(others());
+        cloud
+    };
+    let record = drive(&Rollback, &make(), record_in(Stage::Rollback), false).await;
+    assert_eq!(record.ending, Some(Outcome::RolledBack));
+    // One that does not end before the stage: the machine is never stopped.
+    let cloud = make();
+    *cloud.slow_snapshots.borrow_mut() = |name| name.starts_with("auto");
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!((record.ending, record.reset_begun), (Some(Outcome::Stuck), false));
+    assert_eq!(*cloud.done.borrow(), ["run look-1", "run evidence-1"]);
+    assert_eq!(cloud.instance.borrow().as_ref().unwrap().status, "Running");
+}
+
+/// The snapshot begins when the instance has just been stopped, and does not end.
+#[tokio::test]
+async fn a_machine_that_was_stopped_in_vain_is_started_again() {
+    for twice in [false, true] {
+        let cloud = broken();
+        *cloud.slow_snapshots.borrow_mut() = |name| name.starts_with("auto");
+        let mut record = record_in(Stage::Rollback);
+        // Looked, told, and stopped.
+        for mark in ["looked", "evidence", "told", "stop"] {
+            record.memo.marks.insert(mark.into(), 0);
+        }
+        cloud.instance.borrow_mut().as_mut().unwrap().status = "Stopped".into();
+        cloud.snapshots.borrow_mut().push(others());
+        let record = drive(&Rollback, &cloud, record, twice).await;
+        assert_eq!((record.ending, record.reset_begun), (Some(Outcome::Stuck), false));
+        assert_eq!(*cloud.done.borrow(), ["start"], "twice: {twice}");
+        let cause = record.cause.unwrap();
+        assert!(cause.code == Code::NotRestored && cause.text.contains("s-auto"), "{cause:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_for_study_that_takes_too_long_is_cancelled() {
+    for twice in [false, true] {
+        let cloud = broken();
+        *cloud.slow_snapshots.borrow_mut() = |name| name.contains("-failed-");
+        let mut record = record_in(Stage::Rollback);
+        record.policy.keep_failed_disk = true;
+        let record = drive(&Rollback, &cloud, record, twice).await;
+        assert_eq!(record.ending, Some(Outcome::RolledBack));
+        let mut done = cloud.done.borrow().clone();
+        done.dedup();
+        let done: Vec<_> = done.iter().filter(|what| !what.starts_with("run") && !what.starts_with("reset")).collect();
+        assert_eq!(done, ["stop", "create-snapshot d-1", "delete-snapshot s-3", "start"], "twice: {twice}");
+    }
+}
+
+/// The system disk went back, the data disk could not. A person starts the machine and tries again: it says that it
+/// is the old system and knows nothing of a tool, and is none of both all the same.
+#[tokio::test]
+async fn a_rollback_that_got_half_way_is_never_called_untouched() {
+    let cloud = broken();
+    cloud.refuses.borrow_mut().insert("ResetDisk d-2".into(), "Operation.Conflict".into());
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!((record.ending, record.reset_begun, record.disks_back), (Some(Outcome::Stuck), true, false));
+    assert_eq!(cloud.instance.borrow().as_ref().unwrap().status, "Stopped", "half of it is no machine to start");
+    cloud.refuses.borrow_mut().clear();
+    cloud.done.borrow_mut().clear();
+    cloud.instance.borrow_mut().as_mut().unwrap().status = "Running".into();
+    cloud.answers(|key| if key == "evidence" { EVIDENCE() } else { answer(&OLD) });
+    let mut stuck = record;
+    stuck.state = State::Ended(Outcome::Stuck);
+    let again = migration::decide(&stuck, Event::Wished(migration::Wish::Retry { by: "p".into() }), 0).record;
+    let record = drive(&Rollback, &cloud, again, false).await;
+    assert_eq!(record.ending, Some(Outcome::RolledBack));
+    let done = cloud.done.borrow();
+    let resets: Vec<&String> = done.iter().filter(|what| what.starts_with("reset")).collect();
+    assert_eq!(resets, ["reset d-1 s-1", "reset d-2 s-2"]);
+    // Another hop, and another rollback, begin anew.
+    let ended = Record { state: State::Ended(Outcome::Succeeded), touched: true, reset_begun: true, ..stuck };
+    let again = migration::decide(&ended, Event::Wished(migration::Wish::GoBack { by: "p".into() }), 0).record;
+    assert!(!again.reset_begun);
+}
+
+#[tokio::test]
+async fn snapshots_that_would_end_meanwhile_are_kept_longer_first() {
+    let cloud = broken();
+    // The clock of these tests begins with 1970.
+    for (at, day) in ["1969-12-26", "1969-12-30"].into_iter().enumerate() {
+        cloud.snapshots.borrow_mut()[at].creation_time = format!("{day}T00:00:00Z");
+    }
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!(record.ending, Some(Outcome::RolledBack));
+    assert_eq!(cloud.done.borrow()[2..4], ["keep-snapshot s-1 10", "stop"], "the other has days left");
+    // It is tried, no more.
+    let cloud = broken();
+    cloud.snapshots.borrow_mut()[0].creation_time = "1969-12-26T00:00:00Z".into();
+    cloud.refuses.borrow_mut().insert("ModifySnapshotAttribute".into(), "Forbidden.RAM".into());
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!(record.ending, Some(Outcome::RolledBack));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_goes_while_the_machine_is_stopped_leaves_it_running() {
+    let cloud = broken();
+    let mut record = record_in(Stage::Rollback);
+    for mark in ["looked", "evidence", "told", "stop"] {
+        record.memo.marks.insert(mark.into(), 0);
+    }
+    cloud.instance.borrow_mut().as_mut().unwrap().status = "Stopped".into();
+    cloud.snapshots.borrow_mut().pop();
+    let record = drive(&Rollback, &cloud, record, false).await;
+    assert_eq!(record.ending, Some(Outcome::Stuck));
+    assert_eq!(*cloud.done.borrow(), ["start"]);
+    assert!(record.cause.unwrap().text.contains("s-2"));
+    // One that was down by itself stays so.
+    let cloud = broken();
+    cloud.instance.borrow_mut().as_mut().unwrap().status = "Stopped".into();
+    cloud.snapshots.borrow_mut().pop();
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!((record.ending, cloud.done.borrow().len()), (Some(Outcome::Stuck), 0));
+}
+
+#[tokio::test]
+async fn a_guest_that_hangs_in_its_stop_is_forced() {
+    for twice in [false, true] {
+        let cloud = broken();
+        cloud.hangs.set(true);
+        let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), twice).await;
+        assert_eq!(record.ending, Some(Outcome::RolledBack));
+        assert_eq!(cloud.done.borrow()[2..4], ["stop", "stop force"], "twice: {twice}");
+    }
+    // If ECS does not force what is Stopping, it is waited for.
+    let cloud = broken();
+    cloud.hangs.set(true);
+    cloud.refuses.borrow_mut().insert("StopInstance force".into(), "IncorrectInstanceStatus".into());
+    let record = drive(&Rollback, &cloud, record_in(Stage::Rollback), false).await;
+    assert_eq!((record.ending, record.reset_begun), (Some(Outcome::Stuck), false));
+}
+
+#[tokio::test]
+async fn what_stands_still_at_its_boot_is_forced_at_once() {
+    for (code, answers, stop) in [
+        (Code::KernelPanic, false, "stop force"),
+        (Code::BootLoader, false, "stop force"),
+        (Code::NoAgent, false, "stop"),
+        // A person has repaired it meanwhile.
+        (Code::KernelPanic, true, "stop"),
+    ] {
+        let cloud = broken();
+        cloud.answers(move |key| match key {
+            "look" => (-1, "no agent".into()),
+            "evidence" => EVIDENCE(),
+            _ => answer(&OLD),
+        });
+        let mut record = record_in(Stage::Rollback);
+        record.cause = Some(Cause::permanent(code, "x"));
+        if answers {
+            record.memo.marks.extend(["looked", "answered", "evidence"].map(|mark| (mark.to_owned(), 0)));
+        }
+        let record = drive(&Rollback, &cloud, record, false).await;
+        assert_eq!(record.ending, Some(Outcome::RolledBack));
+        let done = cloud.done.borrow();
+        assert_eq!(done.iter().find(|what| what.starts_with("stop")).unwrap(), stop, "{code:?} {answers} {done:?}");
+    }
 }

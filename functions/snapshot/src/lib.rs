@@ -1,12 +1,12 @@
 //! The way back: a snapshot of every disk, of all at one moment where ECS can. It is waited for without running:
 //! ECS announces the end of each.
 
-use migration::{CloudSetting, DiskSnapshot, Event, Evidence, SettingKind, Stage};
+use migration::{Cause, CloudSetting, Code, DiskSnapshot, Event, Evidence, Made, MadeKind, SettingKind, Stage};
 use openapi::ecs::{
-    CreateSnapshot, CreateSnapshotGroup, Disk, GROUP_DISKS, GROUP_GIB, Snapshot as Taken, can_be_grouped,
+    CreateSnapshot, CreateSnapshotGroup, Disk, DiskKind, GROUP_DISKS, GROUP_GIB, Snapshot as Taken, can_be_grouped,
 };
 use stage::cloud::Cloud;
-use stage::{Act, Fault, Job, release};
+use stage::{Act, Fault, Job, media, release};
 
 /// The stage.
 pub struct Snapshot;
@@ -21,7 +21,8 @@ impl Act for Snapshot {
         let instance = job.instance_of(&job.record.instance_id).await?;
         let mut disks = job.cloud.disks(&instance.instance_id).await?;
         // What was attached for the migration goes without a trace.
-        disks.retain(|disk| !release::is_ours(job.record, &disk.tags));
+        disks.retain(|disk| !media::was_brought_in(disk, job.record, job.options));
+        can_go_back(&disks)?;
         if let Some(next) = protect(job, &disks).await? {
             return Ok(next);
         }
@@ -40,8 +41,26 @@ impl Act for Snapshot {
         }
         // Asked again, so that what was made now has its name before it ends.
         let taken = if missing.is_empty() { taken } else { release::snapshots(job).await? };
+        if disks.iter().all(|disk| own(job, &taken, disk).is_some()) {
+            job.made.retain(|made| made.kind != MadeKind::Snapshots);
+            job.made.push(Made { kind: MadeKind::Snapshots, id: None, unseen_since: None });
+        }
         Ok(Event::Snapshots(disks.iter().map(|disk| progress(disk, own(job, &taken, disk))).collect()))
     }
+}
+
+/// Without a snapshot of the system disk there is no way back, and a disk that other instances share cannot go back
+/// under them: it may have been attached since the precheck.
+fn can_go_back(disks: &[Disk]) -> Result<(), Fault> {
+    if disks.iter().all(|disk| disk.kind != DiskKind::System) {
+        let text = "no system disk is listed: is the permission ecs:DescribeDisks missing?";
+        return Err(Cause::transient(Code::Forbidden, text).into());
+    }
+    if let Some(shared) = disks.iter().find(|disk| disk.multi_attach == "Enabled") {
+        let text = format!("several instances can share disk {}: a rollback would reset it under them", shared.disk_id);
+        return Err(Cause::permanent(Code::Blocked, text).into());
+    }
+    Ok(())
 }
 
 /// Sees to it that no disk loses its automatic snapshots while it is worked on. What was set before is stored before
@@ -76,16 +95,24 @@ fn is_being_copied(taken: &[Taken], disk: &Disk) -> bool {
     taken.iter().any(|snapshot| snapshot.source_disk_id == disk.disk_id && snapshot.status == "progressing")
 }
 
-async fn create<C: Cloud>(job: &Job<'_, C>, disks: &[&Disk]) -> Result<(), Fault> {
+async fn create<C: Cloud>(job: &mut Job<'_, C>, disks: &[&Disk]) -> Result<(), Fault> {
+    let cloud = job.cloud;
     if fit_a_group(disks) {
+        let name = release::group_name(job.record);
+        let groups = cloud.snapshot_groups(&job.record.instance_id, &name).await?;
+        // The same ClientToken would be the same group again, until the deadline.
+        if let Some(failed) = groups.iter().find(|group| group.status == "failed") {
+            let text = format!("the snapshot group {} failed", failed.snapshot_group_id);
+            return Err(Cause::permanent(Code::SnapshotFailed, text).into());
+        }
         let request = CreateSnapshotGroup {
             instance_id: job.record.instance_id.clone(),
             disk_ids: disks.iter().map(|disk| disk.disk_id.clone()).collect(),
-            name: release::group_name(job.record),
-            tags: vec![release::owner(job.record)],
+            name,
+            tags: release::group_tags(job.record).into(),
             client_token: job.token("group"),
         };
-        job.cloud.create_snapshot_group(&request).await?;
+        job.make(MadeKind::Snapshots, cloud.create_snapshot_group(&request)).await?;
         return Ok(());
     }
     for disk in disks {
@@ -97,7 +124,7 @@ async fn create<C: Cloud>(job: &Job<'_, C>, disks: &[&Disk]) -> Result<(), Fault
             client_token: job.token(&disk.disk_id),
             ..CreateSnapshot::default()
         };
-        job.cloud.create_snapshot(&request).await?;
+        job.make(MadeKind::Snapshots, cloud.create_snapshot(&request)).await?;
     }
     Ok(())
 }
@@ -107,7 +134,7 @@ fn fit_a_group(disks: &[&Disk]) -> bool {
     let gib: u64 = disks.iter().map(|disk| u64::from(disk.size)).sum();
     (2..=GROUP_DISKS).contains(&disks.len())
         && gib <= GROUP_GIB
-        && disks.iter().all(|disk| can_be_grouped(&disk.category) && disk.multi_attach != "Enabled")
+        && disks.iter().all(|disk| can_be_grouped(&disk.category))
 }
 
 fn progress(disk: &Disk, snapshot: Option<&Taken>) -> DiskSnapshot {

@@ -1,6 +1,6 @@
 use migration::policy::Mode;
 use migration::{Code, Outcome, Record, State};
-use openapi::ecs::{DiskKind, Tag};
+use openapi::ecs::{SnapshotGroup, Tag};
 use stage::release::RETENTION_TAG;
 use stage::testing::{FakeCloud, drive, record_in, survives_everything};
 
@@ -35,14 +35,14 @@ async fn essds_are_taken_at_one_moment() {
         assert!(tags.iter().all(|tag| snapshot.tags.contains(tag)), "ECS keeps it for ever, OS Ferry does not");
     }
     let groups = cloud.groups.borrow();
-    assert_eq!((groups[0].name.clone(), groups[0].tags.clone()), (start.id.name("0"), vec![release::owner(&start)]));
+    let tags = vec![release::owner(&start), Tag::new(RETENTION_TAG, "7")];
+    assert_eq!((groups[0].name.clone(), groups[0].tags.clone()), (start.id.name("0"), tags));
 }
 
 #[tokio::test]
 async fn what_no_group_can_hold_is_taken_one_by_one() {
-    let cases: [fn(&FakeCloud); 4] = [
+    let cases: [fn(&FakeCloud); 3] = [
         |cloud| cloud.disks.borrow_mut()[1].category = "cloud_efficiency".into(),
-        |cloud| cloud.disks.borrow_mut()[1].multi_attach = "Enabled".into(),
         |cloud| cloud.disks.borrow_mut()[1].size = 32 * 1024 + 1,
         |cloud| {
             cloud.disks.borrow_mut().pop();
@@ -121,7 +121,7 @@ async fn a_disk_attached_meanwhile_is_waited_for() {
     for cloud in [FakeCloud::new(), FakeCloud::with_essds()] {
         let mut record = record_in(Stage::Snapshot);
         record.disks.clear();
-        cloud.disks.borrow_mut().push(Disk { disk_id: "d-3".into(), kind: DiskKind::Data, ..Disk::default() });
+        cloud.disks.borrow_mut().push(Disk { disk_id: "d-3".into(), ..Disk::default() });
         let record = drive(&Snapshot, &cloud, record, false).await;
         assert_eq!(record.disks.len(), 3);
     }
@@ -131,15 +131,83 @@ async fn a_disk_attached_meanwhile_is_waited_for() {
 async fn what_was_attached_for_the_migration_is_left_out() {
     let cloud = FakeCloud::new();
     let start = record_in(Stage::Snapshot);
+    let media = [("2019".to_owned(), [("zh-cn".to_owned(), "s-media".to_owned())].into())];
+    cloud.options.borrow_mut().windows_media = media.into();
     cloud.made_disks.borrow_mut().push(Disk {
         disk_id: "d-media".into(),
         disk_name: release::media_name(&start, 0),
         instance_id: "i-1".into(),
+        source_snapshot_id: "s-media".into(),
         tags: vec![release::owner(&start)],
         ..Disk::default()
     });
     let record = drive(&Snapshot, &cloud, start, false).await;
     assert_eq!(record.disks.len(), 2);
+}
+
+/// Where an instance's tags are handed on to its disks, every disk bears that of the migration after a first run.
+#[tokio::test]
+async fn the_tag_alone_leaves_no_disk_out() {
+    for cloud in [FakeCloud::new(), FakeCloud::with_essds()] {
+        let start = record_in(Stage::Snapshot);
+        cloud.disks.borrow_mut().iter_mut().for_each(|disk| disk.tags = vec![release::owner(&start)]);
+        let record = drive(&Snapshot, &cloud, start, false).await;
+        let disks: Vec<_> = record.disks.iter().map(|disk| disk.disk_id.as_str()).collect();
+        assert_eq!((record.state, disks), (State::In(Stage::Migrate), vec!["d-1", "d-2"]));
+    }
+}
+
+#[tokio::test]
+async fn without_the_system_disk_there_is_no_way_back() {
+    let cloud = FakeCloud::new();
+    cloud.disks.borrow_mut().remove(0);
+    let record = drive(&Snapshot, &cloud, record_in(Stage::Snapshot), false).await;
+    let cause = record.cause.unwrap();
+    assert_eq!((cause.code, record.ending), (Code::Deadline, Some(Outcome::Failed)));
+    assert!(cause.text.contains("ecs:DescribeDisks") && cloud.done.borrow().is_empty(), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_disk_that_others_share_ends_it() {
+    let cloud = FakeCloud::with_essds();
+    cloud.disks.borrow_mut()[1].multi_attach = "Enabled".into();
+    let record = drive(&Snapshot, &cloud, record_in(Stage::Snapshot), false).await;
+    let cause = record.cause.unwrap();
+    assert_eq!((cause.code, record.ending), (Code::Blocked, Some(Outcome::Failed)));
+    assert!(cause.text.contains("d-2") && cloud.done.borrow().is_empty(), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_group_that_failed_ends_it() {
+    let start = record_in(Stage::Snapshot);
+    let make = || {
+        let cloud = FakeCloud::with_essds();
+        cloud.groups.borrow_mut().push(SnapshotGroup {
+            snapshot_group_id: "ssg-9".into(),
+            name: release::group_name(&start),
+            status: "failed".into(),
+            instance_id: "i-1".into(),
+            ..SnapshotGroup::default()
+        });
+        cloud
+    };
+    let record = survives_everything(&Snapshot, &start, make).await;
+    let cause = record.cause.unwrap();
+    assert_eq!((cause.code, record.ending), (Code::SnapshotFailed, Some(Outcome::Failed)));
+    assert!(cause.text.contains("ssg-9"), "{cause:?}");
+}
+
+#[tokio::test]
+async fn lists_that_come_late_make_nothing_twice() {
+    for make in [FakeCloud::new, FakeCloud::with_essds] {
+        let plain = make();
+        drive(&Snapshot, &plain, record_in(Stage::Snapshot), false).await;
+        let cloud = make();
+        cloud.lists_lag.set(true);
+        let record = drive(&Snapshot, &cloud, record_in(Stage::Snapshot), true).await;
+        assert_eq!(record.state, State::In(Stage::Migrate));
+        assert_eq!(*cloud.done.borrow(), *plain.done.borrow());
+    }
 }
 
 fn failed(name: &str, start: &Record) -> Taken {

@@ -9,7 +9,7 @@ use crate::plan;
 use crate::policy::Mode;
 use crate::record::{
     Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
-    Record, Stage, State, Step, TOOL_SENT, TOOL_STARTED, Timing,
+    RESET_BEGUN, Record, Stage, State, Step, TOOL_SENT, TOOL_STARTED, Timing,
 };
 
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
@@ -264,6 +264,7 @@ impl Next {
         self.record.disks_back = false;
         self.record.restored = false;
         self.record.tool_started = false;
+        self.record.reset_begun = false;
         self.record.awaiting = None;
     }
 
@@ -308,6 +309,7 @@ impl Next {
             };
             self.record.drill = Some(report);
         }
+        self.record.made.clear();
         if passed && self.record.policy.mode == Mode::DrillThenMigrate {
             self.begin_run();
             self.record.hop = 0;
@@ -350,6 +352,7 @@ impl Next {
         self.record.cause.get_or_insert(cause);
         let cloned = self.record.clone.is_some();
         self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);
+        self.record.reset_begun |= stage == Stage::Rollback && self.record.memo.marks.contains_key(RESET_BEGUN);
         let sent = self.record.memo.marks.contains_key(TOOL_SENT);
         match stage {
             // No tool can be at work, whatever the guest's silence looks like: nothing has to go back.

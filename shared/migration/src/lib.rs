@@ -31,6 +31,6 @@ pub use event::{Decision, Effect, Event, Notice, Wish};
 pub use id::{InvalidId, MigrationId};
 pub use record::{
     BatchRef, Call, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence,
-    Exhibit, Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, TOOL_SENT,
-    TOOL_STARTED, Timing,
+    Exhibit, Made, MadeKind, Memo, Millis, Outcome, RESET_BEGUN, Record, SCHEMA, SchemaError, SettingKind, Stage,
+    State, Step, TOOL_SENT, TOOL_STARTED, Timing,
 };

@@ -303,6 +303,32 @@ pub enum SettingKind {
     DeleteAutoSnapshot,
 }
 
+/// What a [`Made`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MadeKind {
+    /// A drill's clone.
+    Instance,
+    /// The image that it is made of.
+    Image,
+    /// A disk with installation media.
+    Disk,
+    /// Snapshots of the instance, one by one or as a group.
+    Snapshots,
+}
+
+/// Something that the cloud was asked to make beside the instance. A list that does not have it proves nothing as long
+/// as it was in none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// What.
+    pub kind: MadeKind,
+    /// Its id, once it was told.
+    pub id: Option<String>,
+    /// When it was asked for; None once it was in a list.
+    pub unseen_since: Option<Millis>,
+}
+
 /// The instance that a drill migrates in place of the real one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DrillClone {
@@ -437,6 +463,9 @@ pub struct Record {
     /// Who acknowledged which plan.
     #[serde(default)]
     pub acknowledged: Vec<Acknowledgement>,
+    /// What was made in the account and is not known to be gone.
+    #[serde(default)]
+    pub made: Vec<Made>,
     /// Settings of the cloud that must come back.
     #[serde(default)]
     pub changed: Vec<CloudSetting>,
@@ -455,6 +484,9 @@ pub struct Record {
     /// Whether the guest said that the tool was started: until then its silence may be as old as the start.
     #[serde(default)]
     pub tool_started: bool,
+    /// Whether a disk of this hop may have been reset: from then on all must go back, and nobody may say that none did.
+    #[serde(default)]
+    pub reset_begun: bool,
     /// `t-…` of commands that the stage before had sent, the latest last: they must not go on beside an undo.
     #[serde(default)]
     pub orphans: Vec<String>,
@@ -467,6 +499,9 @@ pub const DISKS_BACK: &str = "reset";
 pub const TOOL_SENT: &str = "tool sent";
 /// The mark of a migrate stage whose guest has said that the tool was started.
 pub const TOOL_STARTED: &str = "started";
+
+/// The mark of a rollback that is about to reset the first disk; stored before it does.
+pub const RESET_BEGUN: &str = "resetting";
 
 /// Why a stored record cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -529,12 +564,14 @@ impl Record {
             remediated: Vec::new(),
             awaiting: None,
             acknowledged: Vec::new(),
+            made: Vec::new(),
             changed: Vec::new(),
             timings: Vec::new(),
             unclean: false,
             disks_back: false,
             restored: false,
             tool_started: false,
+            reset_begun: false,
             orphans: Vec::new(),
         }
     }

@@ -47,6 +47,7 @@ fn cloud_findings() -> Vec<migration::Finding> {
         expires_at: Some(0),
         snapshots_in_progress: some(),
         snapshots_closed: true,
+        tags_without_room: 1,
         auto_snapshots: vec![AutoSnapshots::default()],
         maintenance: some(),
         disks: vec![disk("local_ssd_pro"), disk("cloud_ssd")],

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use migration::{Cause, CloudSetting, Code, CommandRef, Event, Exhibit, Memo, Millis, Record, Shell, Stage};
+use migration::{
+    Cause, CloudSetting, Code, CommandRef, Event, Exhibit, Made, MadeKind, Memo, Millis, Record, Shell, Stage,
+};
+use openapi::ApiError;
 use openapi::ecs::{CommandType, Instance, InvocationResult, RunCommand};
+use openapi::error::ErrorKind;
 use sha2::{Digest, Sha256};
 
 use crate::cloud::Cloud;
@@ -33,6 +37,8 @@ pub struct Job<'a, C> {
     pub memo: Memo,
     /// Settings of the cloud that were changed; kept as `memo` is, and beyond the stage.
     pub changed: Vec<CloudSetting>,
+    /// What was made in the account; kept as `changed` is.
+    pub made: Vec<Made>,
     /// Evidence for the history, from this look.
     pub exhibits: Vec<Exhibit>,
     /// The time.
@@ -84,8 +90,8 @@ impl<'a, C: Cloud> Job<'a, C> {
         options: &'a Options,
         patience: Duration,
     ) -> Self {
-        let (memo, changed) = (record.memo.clone(), record.changed.clone());
-        Self { cloud, record, memo, changed, exhibits: Vec::new(), now, settings, options, patience, past: &[] }
+        let (memo, changed, made) = (record.memo.clone(), record.changed.clone(), record.made.clone());
+        Self { cloud, record, memo, changed, made, exhibits: Vec::new(), now, settings, options, patience, past: &[] }
     }
 
     /// The instance that the work is about, which must exist: a drill's clone, once there is one.
@@ -313,6 +319,43 @@ impl<'a, C: Cloud> Job<'a, C> {
         let known = |other: &CloudSetting| other.resource == setting.resource && other.kind == setting.kind;
         if !self.changed.iter().any(known) {
             self.changed.push(setting);
+        }
+    }
+
+    /// Has something made in the account, and remembers that it was asked for: its answer may get lost, and lists may
+    /// not have it for a while. Answers its id.
+    pub async fn make(
+        &mut self,
+        kind: MadeKind,
+        making: impl Future<Output = Result<String, ApiError>>,
+    ) -> Result<String, Fault> {
+        let unseen_since = Some(self.now);
+        self.made.push(Made { kind, id: None, unseen_since });
+        let at = self.made.len() - 1;
+        match making.await {
+            Ok(id) => {
+                self.made.retain(|other| other.kind != kind || other.id.as_ref() != Some(&id));
+                // The last one is that of this call: it has no id yet.
+                if let Some(made) = self.made.last_mut() {
+                    made.id = Some(id.clone());
+                }
+                Ok(id)
+            }
+            Err(error) => {
+                if matches!(error.kind, ErrorKind::Service { http_status, .. } if http_status < 500) {
+                    self.made.truncate(at);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Something that was made is in a list: from now on a list tells when it is gone.
+    pub fn seen(&mut self, kind: MadeKind, id: &str) {
+        for made in self.made.iter_mut().filter(|made| made.kind == kind) {
+            if made.id.as_deref().is_none_or(|known| known == id) {
+                *made = Made { kind, id: Some(id.to_owned()), unseen_since: None };
+            }
         }
     }
 

@@ -34,8 +34,8 @@ pub trait Cloud {
     async fn disks(&self, instance_id: &str) -> Result<Vec<Disk>, ApiError>;
     /// One page of all disks of the region, and the token of the next.
     async fn all_disks(&self, token: Option<String>) -> Result<(Vec<Disk>, Option<String>), ApiError>;
-    /// The disks of a zone with exactly this name, attached or not.
-    async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError>;
+    /// The disks of the region with exactly this name, attached or not.
+    async fn disks_named(&self, name: &str) -> Result<Vec<Disk>, ApiError>;
     /// Makes a disk; answers its id. The same ClientToken is the same disk.
     async fn create_disk(&self, request: &CreateDisk) -> Result<String, ApiError>;
     /// Attaches an Available disk; it goes with the instance from then on.
@@ -194,8 +194,8 @@ impl Cloud for Client {
         Ok((page.items, page.next_token))
     }
 
-    async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError> {
-        self.describe_disks_named(zone_id, name).await
+    async fn disks_named(&self, name: &str) -> Result<Vec<Disk>, ApiError> {
+        self.describe_disks_named(name).await
     }
 
     async fn create_disk(&self, request: &CreateDisk) -> Result<String, ApiError> {

@@ -301,6 +301,7 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     let mut record = before.clone();
     record.memo = std::mem::take(&mut job.memo);
     record.changed = std::mem::take(&mut job.changed);
+    record.made = std::mem::take(&mut job.made);
     let exhibits = std::mem::take(&mut job.exhibits);
     let now = (env.clock)();
     let kept = if exhibits.is_empty() {

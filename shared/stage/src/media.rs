@@ -4,9 +4,9 @@
 use migration::Record;
 use migration::findings::media_version;
 use migration::os::{Language, Os};
-use openapi::ecs::Disk;
+use openapi::ecs::{Disk, DiskKind};
 
-use crate::release::{is_ours, media_name};
+use crate::release::{is_ours, media_name, media_names};
 use crate::settings::Options;
 
 /// The snapshot that holds the media of `os` in `language`, as the operator has configured it.
@@ -17,9 +17,16 @@ pub fn snapshot<'a>(options: &'a Options, os: &Os, language: Language) -> Option
 /// Whether a disk is the media disk of the hop under way: by its name, its tag, and by what it was made from. No
 /// other disk is ever attached as one.
 pub fn is_media(disk: &Disk, record: &Record, options: &Options) -> bool {
-    let named = disk.disk_name == media_name(record, record.hop) && is_ours(record, &disk.tags);
+    disk.disk_name == media_name(record, record.hop) && was_brought_in(disk, record, options)
+}
+
+/// Whether a disk is the media disk of any run and hop so far: the only disks of an instance that are no part of it.
+/// The tag alone says nothing, where an instance's tags are handed on to its disks.
+pub fn was_brought_in(disk: &Disk, record: &Record, options: &Options) -> bool {
+    let named = media_names(record).any(|name| name == disk.disk_name) && is_ours(record, &disk.tags);
     let mut media = options.windows_media.values().flat_map(|languages| languages.values());
-    named && !disk.source_snapshot_id.is_empty() && media.any(|snapshot| *snapshot == disk.source_snapshot_id)
+    let from = &disk.source_snapshot_id;
+    named && disk.kind == DiskKind::Data && !from.is_empty() && media.any(|snapshot| snapshot == from)
 }
 
 #[cfg(test)]

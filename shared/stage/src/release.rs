@@ -1,17 +1,20 @@
 //! What a migration makes in the account beside its instance (a drill's clone and image, the media disk, snapshots),
 //! by what names it is found again, and how it is let go. Only what bears both the name and the tag is touched.
 
-use jiff::Timestamp;
 use migration::path::Engine;
-use migration::{Millis, Record};
+use migration::{Code, Made, MadeKind, Millis, Record, Stage};
 use openapi::ecs::{Disk, Image, Instance, Snapshot, Tag};
 
 use crate::act::Job;
 use crate::cloud::Cloud;
 use crate::fault::Fault;
+use crate::survey::millis;
 
 /// Tag of everything that is made for a migration; its value is the migration's id.
 pub const OWNER_TAG: &str = "osferry:migration";
+
+/// Tag of an instance with the operating system that it was last seen to run.
+pub const OS_TAG: &str = "osferry:os";
 
 /// Tag of a snapshot that ECS itself keeps for ever (every snapshot of a group): days from its creation until
 /// [`expired_snapshots`] deletes it.
@@ -49,6 +52,16 @@ fn media_name_of(record: &Record, run: u32, hop: usize) -> String {
     record.id.name(&format!("{run}-{hop}-media"))
 }
 
+/// Names of the media disks of every run and hop so far.
+pub fn media_names(record: &Record) -> impl Iterator<Item = String> {
+    (0..=record.run).flat_map(move |run| (0..record.hops.len()).map(move |hop| media_name_of(record, run, hop)))
+}
+
+/// Tags of a snapshot group and of its snapshots.
+pub fn group_tags(record: &Record) -> [Tag; 2] {
+    [owner(record), Tag::new(RETENTION_TAG, record.policy.kept_days().to_string())]
+}
+
 /// Name of the snapshot group of the hop under way.
 pub fn group_name(record: &Record) -> String {
     record.id.name(&record.leg())
@@ -59,30 +72,80 @@ pub fn snapshot_name(record: &Record, disk_id: &str) -> String {
     record.id.name(&format!("{}-{disk_id}", record.leg()))
 }
 
+/// So long a list may not have what was just made, milliseconds. ECS says nothing of it; seconds are usual.
+const LIST_LAG: Millis = 30_000;
+
 /// Lets a drill's clone and its image go; true while there still is something.
 ///
 /// # Errors
 /// When ECS refuses.
-pub async fn clone<C: Cloud>(job: &Job<'_, C>) -> Result<bool, Fault> {
+pub async fn clone<C: Cloud>(job: &mut Job<'_, C>) -> Result<bool, Fault> {
     if !job.record.policy.mode.drills() {
         return Ok(false);
     }
     let mut left = false;
     for clone in clones(job).await? {
         left = true;
+        job.seen(MadeKind::Instance, &clone.instance_id);
         // In between it can only be waited for.
         if matches!(clone.status.as_str(), "Running" | "Stopped") {
             job.cloud.delete_instance(&clone.instance_id).await?;
         }
     }
-    if left {
+    if left || unlisted(job, MadeKind::Instance).await? {
         return Ok(true);
     }
     for image in images(job).await? {
         left = true;
+        job.seen(MadeKind::Image, &image.image_id);
         job.cloud.delete_image(&image.image_id).await?;
     }
-    Ok(left)
+    Ok(left || unlisted(job, MadeKind::Image).await?)
+}
+
+/// Whether something of this kind may be there although no list has it.
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn unlisted<C: Cloud>(job: &Job<'_, C>, kind: MadeKind) -> Result<bool, Fault> {
+    let mut known = false;
+    for made in job.made.iter().filter(|made| made.kind == kind) {
+        known = true;
+        if !is_gone(job, made).await? {
+            return Ok(true);
+        }
+    }
+    // An act that died may have asked for it, and nobody knows.
+    let maker = match kind {
+        MadeKind::Instance | MadeKind::Image => Stage::Clone,
+        MadeKind::Disk => Stage::Prepare,
+        MadeKind::Snapshots => Stage::Snapshot,
+    };
+    let just_left = job.record.timings.last().is_some_and(|last| last.stage == maker);
+    Ok(!known && just_left && job.now - job.record.entered_at < LIST_LAG)
+}
+
+/// Whether what was made is gone, if no list has it.
+async fn is_gone<C: Cloud>(job: &Job<'_, C>, made: &Made) -> Result<bool, Fault> {
+    if made.unseen_since.is_some_and(|at| job.now - at < LIST_LAG) {
+        return Ok(false);
+    }
+    let (MadeKind::Instance, Some(id)) = (made.kind, &made.id) else { return Ok(true) };
+    match job.instance_of(id).await {
+        // Somebody has taken its name or its tag away: it is theirs now.
+        Ok(clone) => Ok(!is_clone(job.record, &clone)),
+        Err(fault) if fault.cause().code == Code::InstanceGone => Ok(true),
+        // A list that may not be seen is empty, too.
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Whether an instance bears the name and the tag of a clone of this migration. The instance itself never counts,
+/// whatever it is called.
+fn is_clone(record: &Record, instance: &Instance) -> bool {
+    (0..=record.run).any(|run| instance.instance_name == clone_name_of(record, run))
+        && is_ours(record, &instance.tags)
+        && instance.instance_id != record.instance_id
 }
 
 /// The clones of this run: one at most, unless somebody copied its name and tags.
@@ -95,8 +158,7 @@ pub async fn clones<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Instance>, Fault> 
     for run in 0..=job.record.run {
         found.extend(job.cloud.instances_named(&clone_name_of(job.record, run)).await?);
     }
-    // The instance itself is never thrown away, whatever it is called.
-    found.retain(|clone| is_ours(job.record, &clone.tags) && clone.instance_id != job.record.instance_id);
+    found.retain(|clone| is_clone(job.record, clone));
     Ok(found)
 }
 
@@ -113,35 +175,40 @@ pub async fn images<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Image>, Fault> {
     Ok(found)
 }
 
-/// Lets the disks with installation media of every hop so far go; true while there still is one.
+/// Lets the disks with installation media of every hop so far go; true while there still is one. They are looked for
+/// in every zone: a clone's is not the instance's, and either may be gone.
 ///
 /// # Errors
 /// When ECS refuses.
-pub async fn media<C: Cloud>(job: &Job<'_, C>) -> Result<bool, Fault> {
+pub async fn media<C: Cloud>(job: &mut Job<'_, C>) -> Result<bool, Fault> {
     if !job.record.hops.iter().any(|hop| hop.engine == Engine::WindowsSetup) {
         return Ok(false);
     }
-    // It is gone with what it was attached to.
-    let Some(instance) = job.cloud.instance(job.record.subject()).await? else { return Ok(false) };
     let mut left = false;
-    for (run, hop) in (0..=job.record.run).flat_map(|run| (0..job.record.hops.len()).map(move |hop| (run, hop))) {
-        for disk in job.cloud.disks_named(&instance.zone_id, &media_name_of(job.record, run, hop)).await? {
-            left |= is_ours(job.record, &disk.tags) && !let_go(job, &instance, &disk).await?;
+    for name in media_names(job.record) {
+        for disk in job.cloud.disks_named(&name).await? {
+            if is_ours(job.record, &disk.tags) {
+                job.seen(MadeKind::Disk, &disk.disk_id);
+                left |= !let_go(job, &disk).await?;
+            }
         }
     }
-    Ok(left)
+    Ok(left || unlisted(job, MadeKind::Disk).await?)
 }
 
 /// One step of letting a disk go; true when it is gone.
-async fn let_go<C: Cloud>(job: &Job<'_, C>, instance: &Instance, disk: &Disk) -> Result<bool, Fault> {
+async fn let_go<C: Cloud>(job: &Job<'_, C>, disk: &Disk) -> Result<bool, Fault> {
     match disk.status.as_str() {
         "Available" => {
             job.cloud.delete_disk(&disk.disk_id).await?;
             return Ok(true);
         }
-        // ECS detaches at rest only; in between it is waited for.
-        "In_use" if matches!(instance.status.as_str(), "Running" | "Stopped") => {
-            job.cloud.detach_disk(&disk.instance_id, &disk.disk_id).await?;
+        "In_use" => {
+            let instance = job.cloud.instance(&disk.instance_id).await?;
+            // ECS detaches at rest only; in between it is waited for.
+            if instance.is_some_and(|instance| matches!(instance.status.as_str(), "Running" | "Stopped")) {
+                job.cloud.detach_disk(&disk.instance_id, &disk.disk_id).await?;
+            }
         }
         _ => {}
     }
@@ -178,9 +245,9 @@ pub async fn snapshots<C: Cloud>(job: &Job<'_, C>) -> Result<Vec<Snapshot>, Faul
 
 async fn claim<C: Cloud>(job: &Job<'_, C>, snapshot: &mut Snapshot) -> Result<(), Fault> {
     let name = snapshot_name(job.record, &snapshot.source_disk_id);
-    if !is_ours(job.record, &snapshot.tags) {
-        let days = job.record.policy.kept_days().to_string();
-        let tags = [owner(job.record), Tag::new(RETENTION_TAG, days)];
+    let kept = snapshot.tags.iter().any(|tag| tag.key == RETENTION_TAG);
+    if !kept || !is_ours(job.record, &snapshot.tags) {
+        let tags = group_tags(job.record);
         job.cloud.tag_snapshot(&snapshot.snapshot_id, &tags).await?;
         snapshot.tags.extend(tags);
     }
@@ -206,6 +273,27 @@ pub async fn keep_snapshot<C: Cloud>(cloud: &C, snapshot_id: &str, days: u32) ->
     Ok(())
 }
 
+/// Keeps a snapshot until then at least, if it tells when it ends.
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn keep_until<C: Cloud>(cloud: &C, snapshot: &Snapshot, until: Millis) -> Result<(), Fault> {
+    let Some(created) = millis(&snapshot.creation_time) else { return Ok(()) };
+    if ends_at(snapshot).is_none_or(|ends| ends >= until) {
+        return Ok(());
+    }
+    let days = u32::try_from((until - created).div_euclid(DAY) + 1).unwrap_or(u32::MAX);
+    keep_snapshot(cloud, &snapshot.snapshot_id, days).await
+}
+
+/// When a snapshot ends, whoever ends it: ECS, or [`expired_snapshots`]. None when nobody does, or it does not tell.
+pub fn ends_at(snapshot: &Snapshot) -> Option<Millis> {
+    let by_ecs = snapshot.retention_days.filter(|days| *days > 0);
+    let tag = snapshot.tags.iter().find(|tag| tag.key == RETENTION_TAG);
+    let by_tag = tag.and_then(|tag| tag.value.parse::<u32>().ok()).filter(|days| *days > 0);
+    Some(millis(&snapshot.creation_time)? + Millis::from(by_ecs.or(by_tag)?) * DAY)
+}
+
 /// Deletes the snapshots that ECS keeps for ever and whose [`RETENTION_TAG`] says that it is enough; how many. What
 /// is in use is left for the next time.
 ///
@@ -228,16 +316,8 @@ pub async fn expired_snapshots<C: Cloud>(cloud: &C, now: Millis) -> Result<usize
 fn has_expired(snapshot: &Snapshot, now: Millis) -> bool {
     let made_by_us = snapshot.tags.iter().any(|tag| tag.key == OWNER_TAG);
     let kept_for_ever = snapshot.retention_days.unwrap_or(0) == 0;
-    let tag = snapshot.tags.iter().find(|tag| tag.key == RETENTION_TAG);
-    let days = tag.and_then(|tag| tag.value.parse::<u32>().ok()).filter(|days| *days > 0);
-    let created = snapshot.creation_time.parse::<Timestamp>().ok();
-    match (days, created) {
-        (Some(days), Some(created)) => {
-            made_by_us && kept_for_ever && now >= created.as_millisecond() + Millis::from(days) * DAY
-        }
-        // What cannot be read is no reason to delete.
-        _ => false,
-    }
+    // What cannot be read is no reason to delete.
+    made_by_us && kept_for_ever && ends_at(snapshot).is_some_and(|ends| now >= ends)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use openapi::ecs::{
 
 use crate::cloud::Cloud;
 use crate::fault::{Fault, SNAPSHOTS_CLOSED};
-use crate::release::OWNER_TAG;
+use crate::release::{OS_TAG, OWNER_TAG};
 use crate::settings::Options;
 
 /// What is known of an instance.
@@ -237,8 +237,18 @@ fn told(
             .flat_map(|(version, languages)| languages.keys().map(move |language| format!("{version} {language}")))
             .collect(),
         snapshot_price: options.snapshot_price.clone(),
+        tags_without_room: tags_without_room(instance),
         drill_network: options.drill_vswitch.is_some() && options.drill_security_group.is_some(),
     }
+}
+
+/// So many of the tags that a migration leaves do not fit in beside the instance's own.
+fn tags_without_room(instance: &Instance) -> usize {
+    // Source: ECS user guide, limits of tags.
+    const MOST: usize = 20;
+    let ours = [migration::policy::TAG, OWNER_TAG, OS_TAG];
+    let new = ours.iter().filter(|key| instance.tags.iter().all(|tag| tag.key != **key)).count();
+    (instance.tags.len() + new).saturating_sub(MOST)
 }
 
 fn disk_facts(disk: Disk) -> DiskFacts {
@@ -265,7 +275,7 @@ pub fn name(instance: &Instance) -> &str {
 
 /// The release that the tag `osferry:os` tells: what a migration left, or what a person knows better than the image.
 pub fn tagged_os(instance: &Instance) -> Option<Os> {
-    let tag = instance.tags.iter().find(|tag| tag.key == "osferry:os")?;
+    let tag = instance.tags.iter().find(|tag| tag.key == OS_TAG)?;
     Os::from_ecs_name(&tag.value)
 }
 
@@ -358,6 +368,17 @@ mod tests {
             ..AutoSnapshotPolicy::default()
         });
         (cloud, (1..=1000).map(|n| format!("i-{n}")).collect())
+    }
+
+    #[test]
+    fn tags_that_find_no_room_are_counted() {
+        let with = |own: usize, keys: &[&str]| {
+            let own = (0..own).map(|n| Tag::new(format!("team-{n}"), ""));
+            let tags = own.chain(keys.iter().map(|key| Tag::new(*key, ""))).collect();
+            tags_without_room(&Instance { tags, ..Instance::default() })
+        };
+        assert_eq!((with(17, &[]), with(18, &[]), with(20, &[])), (0, 1, 3));
+        assert_eq!((with(18, &["osferry"]), with(17, &["osferry", OWNER_TAG, OS_TAG])), (1, 0));
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ impl Next {
                 self.record.cause = Some(Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
                 self.record.disks_back = false;
                 self.record.restored = false;
+                self.record.reset_begun = false;
                 self.revive(Stage::Rollback, "back to the snapshots");
             }
             (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched && !self.record.restored => {

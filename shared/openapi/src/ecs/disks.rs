@@ -50,9 +50,9 @@ impl Client {
         Ok(created.disk_id)
     }
 
-    /// The disks of a zone with this name, attached or not; at most 100.
-    pub async fn describe_disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError> {
-        let params = self.in_region().set("ZoneId", zone_id).set("DiskName", name).set("MaxResults", 100);
+    /// The disks of the region with this name, attached or not; at most 100.
+    pub async fn describe_disks_named(&self, name: &str) -> Result<Vec<Disk>, ApiError> {
+        let params = self.in_region().set("DiskName", name).set("MaxResults", 100);
         let answer: Disks = self.read("DescribeDisks", params.into_vec()).await?;
         Ok(answer.items)
     }

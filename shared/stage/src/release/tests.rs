@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use jiff::Timestamp;
 use migration::os::{Family, Os};
 use migration::path::Hop;
 use migration::policy::Mode;
-use migration::{DrillClone, Stage};
+use migration::{DrillClone, Stage, Timing};
 
 use super::*;
 use crate::settings::Options;
@@ -71,12 +72,19 @@ async fn let_everything_go(cloud: &FakeCloud, record: &Record, fail: Option<(u32
     if let Some((nth, failure)) = fail {
         cloud.fail(nth, failure);
     }
-    for _ in 0..20 {
-        let job = Job::new(cloud, record, 0, &settings, &options, Duration::ZERO);
-        match (media(&job).await, clone(&job).await) {
-            (Ok(false), Ok(false)) => return cloud.done.borrow().clone(),
-            _ => cloud.settle(),
+    let mut made = record.made.clone();
+    for look in 0..20 {
+        let mut job = Job::new(cloud, record, look * 15_000, &settings, &options, Duration::ZERO);
+        job.made = made;
+        let clone = match media(&mut job).await {
+            Ok(true) => Ok(true),
+            media => clone(&mut job).await.map(|left| left || media.is_err()),
+        };
+        if let Ok(false) = clone {
+            return cloud.done.borrow().clone();
         }
+        made = job.made;
+        cloud.settle();
     }
     panic!("it does not come to an end: {:?}", cloud.done.borrow());
 }
@@ -113,7 +121,6 @@ async fn only_what_bears_name_and_tag_is_let_go() {
     cloud.made_disks.borrow_mut().extend([
         Disk { tags: Vec::new(), ..attached(&record, 1) },
         Disk { disk_name: "media".into(), ..attached(&record, 1) },
-        Disk { zone_id: "z-2".into(), ..attached(&record, 1) },
     ]);
     assert!(let_everything_go(&cloud, &record, None).await.is_empty());
     // A migration without media does not even ask.
@@ -211,4 +218,108 @@ async fn expired_snapshots_go_and_what_is_in_use_stays_for_the_next_time() {
     cloud.refuses.borrow_mut().insert("DescribeSnapshots".into(), "Forbidden.RAM".into());
     let refusal = Fault::from(refused("DescribeSnapshots", 403, "Forbidden.RAM"));
     assert_eq!(expired_snapshots(&cloud, now()).await.unwrap_err().cause(), refusal.cause());
+}
+
+/// A Windows drill: the media is attached to the clone, in the zone of the drills.
+fn windows_drill() -> (Record, FakeCloud) {
+    let (mut record, cloud) = drill();
+    (record.hops, record.hop) = (windows().hops, 1);
+    cloud.made_disks.borrow_mut().push(Disk {
+        instance_id: "i-made-1".into(),
+        zone_id: "z-drill".into(),
+        delete_with_instance: true,
+        ..attached(&record, 1)
+    });
+    (record, cloud)
+}
+
+#[tokio::test]
+async fn the_media_of_a_clone_goes_before_it_and_in_whatever_zone() {
+    let (record, cloud) = windows_drill();
+    let done = let_everything_go(&cloud, &record, None).await;
+    let expected = ["detach-disk i-made-1 d-media-1", "delete-disk d-media-1", "delete-instance i-made-1"];
+    assert_eq!(done[..3], expected);
+    // It is found as well when what it was attached to is gone: the clone, or the instance.
+    for subject in ["i-made-1", "i-1"] {
+        let (mut record, cloud) = windows_drill();
+        cloud.made_instances.borrow_mut().clear();
+        if subject == "i-1" {
+            record.clone = None;
+            cloud.instance.replace(None);
+        }
+        let loose = |disk: &mut Disk| (disk.status, disk.instance_id) = ("Available".into(), String::new());
+        cloud.made_disks.borrow_mut().iter_mut().for_each(loose);
+        let done = let_everything_go(&cloud, &record, None).await;
+        assert_eq!(done[0], "delete-disk d-media-1", "{subject}");
+        assert!(cloud.made_disks.borrow().is_empty());
+    }
+}
+
+/// What was just asked for is in no list yet, whether its id was told or not.
+#[tokio::test]
+async fn what_is_not_listed_yet_is_waited_for() {
+    for told in [true, false] {
+        let (mut record, cloud) = windows_drill();
+        cloud.lists_lag.set(true);
+        let since = Some(0);
+        let id = |id: &str| told.then(|| id.to_owned());
+        record.made = vec![
+            Made { kind: MadeKind::Instance, id: id("i-made-1"), unseen_since: since },
+            Made { kind: MadeKind::Image, id: id("m-made-1"), unseen_since: since },
+            Made { kind: MadeKind::Disk, id: id("d-media-1"), unseen_since: since },
+        ];
+        for id in ["i-made-1", "m-made-1", "d-media-1"] {
+            cloud.hide(id);
+        }
+        let mut done = let_everything_go(&cloud, &record, None).await;
+        done.sort();
+        let all = ["delete-disk d-media-1", "delete-image m-made-1", "delete-instance i-made-1"];
+        assert!(all.iter().all(|one| done.contains(&(*one).to_owned())), "told: {told}, {done:?}");
+    }
+}
+
+/// An act that died has left no word: for a while after its stage an empty list proves nothing.
+#[tokio::test]
+async fn what_an_act_that_died_has_made_is_waited_for() {
+    let (mut record, cloud) = drill();
+    record.timings = vec![Timing { stage: Stage::Clone, hop: 0, took: 0, ordinary: false }];
+    cloud.hide("i-made-1");
+    cloud.hide("m-made-1");
+    let done = let_everything_go(&cloud, &record, None).await;
+    assert_eq!(done, ["delete-instance i-made-1", "delete-image m-made-1"]);
+}
+
+#[tokio::test]
+async fn a_clone_that_may_not_be_seen_is_not_gone() {
+    let (mut record, cloud) = drill();
+    record.made = vec![Made { kind: MadeKind::Instance, id: Some("i-made-1".into()), unseen_since: None }];
+    let (settings, options) = (guest_settings(), Options::default());
+    let mut job = Job::new(&cloud, &record, 0, &settings, &options, Duration::ZERO);
+    cloud.hide("i-made-1");
+    assert_eq!(clone(&mut job).await.unwrap_err().cause().code, Code::Forbidden);
+    // What somebody has made their own by taking the tag away is theirs.
+    cloud.settle();
+    cloud.made_instances.borrow_mut()[0].tags.clear();
+    assert!(!unlisted(&job, MadeKind::Instance).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_snapshot_is_kept_until_then_and_never_shorter() {
+    let cloud = FakeCloud::new();
+    let days = |days| Snapshot {
+        snapshot_id: "s-1".into(),
+        retention_days: Some(days),
+        ..snapshot("2026-11-13T00:00:00Z", "")
+    };
+    let kept = async |snapshot: Snapshot| {
+        cloud.done.borrow_mut().clear();
+        *cloud.snapshots.borrow_mut() = vec![snapshot.clone()];
+        keep_until(&cloud, &snapshot, now() + 3 * DAY).await.unwrap();
+        cloud.done.borrow().clone()
+    };
+    assert_eq!(kept(days(7)).await, ["keep-snapshot s-1 11"]);
+    assert_eq!(kept(days(11)).await, [""; 0]);
+    assert_eq!(kept(Snapshot { creation_time: String::new(), ..days(7) }).await, [""; 0], "it does not tell");
+    let for_ever = Snapshot { retention_days: None, ..days(7) };
+    assert_eq!(kept(for_ever).await, [""; 0], "nobody ends it");
 }

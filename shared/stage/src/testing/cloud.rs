@@ -54,8 +54,16 @@ pub struct FakeCloud {
     pub done: RefCell<Vec<String>>,
     /// Leave out of `done` what sets an absolute value: doing it again is the same.
     pub absolute: Cell<bool>,
-    /// Operations that are refused, by their name, with this code.
+    /// Operations that are refused, by their name (`ResetDisk`, or of one disk `ResetDisk d-1`), with this code.
     pub refuses: RefCell<BTreeMap<String, String>>,
+    /// Names of snapshots that do not come to their end.
+    pub slow_snapshots: RefCell<fn(&str) -> bool>,
+    /// The guest does not go down when it is asked to; only by force.
+    pub hangs: Cell<bool>,
+    /// What is made is in no list until it is looked at the next time.
+    pub lists_lag: Cell<bool>,
+    /// Ids that no list has yet.
+    unlisted: RefCell<BTreeSet<String>>,
     /// What the operator has configured, for the stages that are driven on it.
     pub options: RefCell<crate::settings::Options>,
     guest: RefCell<Guest>,
@@ -122,6 +130,10 @@ impl FakeCloud {
             done: RefCell::default(),
             absolute: Cell::new(false),
             refuses: RefCell::default(),
+            slow_snapshots: RefCell::new(|_| false),
+            hangs: Cell::new(false),
+            lists_lag: Cell::new(false),
+            unlisted: RefCell::default(),
             options: RefCell::default(),
             guest: RefCell::new(Box::new(|name| panic!("the guest was asked for {name}"))),
             invocations: RefCell::default(),
@@ -161,7 +173,10 @@ impl FakeCloud {
 
     /// Everything that takes time comes to its end.
     pub fn settle(&self) {
-        for snapshot in self.snapshots.borrow_mut().iter_mut().filter(|snapshot| snapshot.status == "progressing") {
+        self.unlisted.borrow_mut().clear();
+        let slow = self.slow_snapshots.borrow();
+        let ends = |snapshot: &&mut Snapshot| snapshot.status == "progressing" && !slow(&snapshot.name);
+        for snapshot in self.snapshots.borrow_mut().iter_mut().filter(ends) {
             snapshot.status = "accomplished".into();
             snapshot.progress = "100%".into();
             snapshot.available = true;
@@ -176,7 +191,7 @@ impl FakeCloud {
         self.settle_made();
         if let Some(instance) = self.instance.borrow_mut().as_mut() {
             match instance.status.as_str() {
-                "Stopping" => instance.status = "Stopped".into(),
+                "Stopping" if !self.hangs.get() => instance.status = "Stopped".into(),
                 "Starting" => instance.status = "Running".into(),
                 _ => {}
             }
@@ -222,6 +237,15 @@ impl FakeCloud {
             disk.delete_with_instance && !self.is_first(&disk.instance_id) && !made(&disk.instance_id)
         };
         self.made_disks.borrow_mut().retain(|disk| !gone(disk));
+    }
+
+    /// No list has it until it is looked at the next time.
+    pub fn hide(&self, id: &str) {
+        self.unlisted.borrow_mut().insert(id.to_owned());
+    }
+
+    fn is_listed(&self, id: &str) -> bool {
+        !self.unlisted.borrow().contains(id)
     }
 
     fn is_first(&self, instance_id: &str) -> bool {
@@ -272,6 +296,9 @@ impl FakeCloud {
             return Ok(made.clone());
         }
         let made = make()?;
+        if self.lists_lag.get() {
+            self.unlisted.borrow_mut().insert(made.clone());
+        }
         self.tokens.borrow_mut().insert(key, made.clone());
         Ok(made)
     }
@@ -294,12 +321,15 @@ impl FakeCloud {
 
     /// Refuses a disk of which a snapshot is being created.
     fn may_snapshot(&self, operation: &str, disk_id: &str) -> Result<(), ApiError> {
-        let snapshots = self.snapshots.borrow();
-        let busy = |snapshot: &Snapshot| snapshot.source_disk_id == disk_id && snapshot.status == "progressing";
-        match snapshots.iter().any(busy) {
+        match self.is_being_copied(disk_id) {
             true => Err(refused(operation, 403, "IncorrectDiskStatus.CreatingSnapshot")),
             false => Ok(()),
         }
+    }
+
+    fn is_being_copied(&self, disk_id: &str) -> bool {
+        let busy = |snapshot: &Snapshot| snapshot.source_disk_id == disk_id && snapshot.status == "progressing";
+        self.snapshots.borrow().iter().any(busy)
     }
 
     fn made_disk(&self, operation: &str, disk_id: &str, change: impl FnOnce(&mut Disk)) -> Result<(), ApiError> {

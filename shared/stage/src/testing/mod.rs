@@ -78,13 +78,13 @@ pub async fn drive<A: Act>(stage: &A, cloud: &FakeCloud, mut record: Record, twi
         let act = async |record: &Record| {
             let mut job = Job::new(cloud, record, now, &settings, &options, Duration::ZERO);
             let event = stage.act(&mut job).await.unwrap_or_else(|fault| Event::Faulted(fault.cause()));
-            (event, job.memo, job.changed)
+            (event, job.memo, job.changed, job.made)
         };
         if twice {
             let _ = act(&record).await;
         }
-        let (event, memo, changed) = act(&record).await;
-        (record.memo, record.changed) = (memo, changed);
+        let (event, memo, changed, made) = act(&record).await;
+        (record.memo, record.changed, record.made) = (memo, changed, made);
         record = decide(&record, event, now).record;
         let proceeds = record.look_at.is_some_and(|at| at <= now);
         if !proceeds {

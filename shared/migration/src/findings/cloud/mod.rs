@@ -59,6 +59,8 @@ pub struct CloudFacts {
     pub snapshot_price: Option<String>,
     /// Whether an isolated network for drills is configured.
     pub drill_network: bool,
+    /// So many of the tags that a migration leaves find no room beside the instance's own.
+    pub tags_without_room: usize,
 }
 
 /// What the cloud tells of a disk.
@@ -101,6 +103,7 @@ const EXPIRY_MARGIN: Millis = 24 * HOUR;
 pub fn judge_cloud(facts: &CloudFacts, hops: &[Hop], policy: &Policy, grants: &Grants, now: Millis) -> Vec<Finding> {
     let mut findings = Vec::new();
     judge_instance(facts, now, &mut findings);
+    judge_tags(facts, &mut findings);
     judge_disks(facts, &mut findings);
     auto_snapshots::judge(facts, now, &mut findings);
     if hops.is_empty() {
@@ -194,6 +197,16 @@ fn judge_instance(facts: &CloudFacts, now: Millis, findings: &mut Vec<Finding>) 
             "cloud.maintenance",
             format!("a system event is pending: {event}"),
             "let the maintenance happen, or carry it out now in the ECS console, then try again",
+        ));
+    }
+}
+
+fn judge_tags(facts: &CloudFacts, findings: &mut Vec<Finding>) {
+    if facts.tags_without_room > 0 {
+        findings.push(Finding::warn(
+            "cloud.tags",
+            format!("{} of the tags that tell how it ended find no room: ECS takes 20", facts.tags_without_room),
+            "remove tags of the instance that nobody needs: without room cleaning up cannot end, and the instance stays locked",
         ));
     }
 }

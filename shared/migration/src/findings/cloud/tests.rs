@@ -79,6 +79,7 @@ const TABLE: &[(&str, Change, &str)] = &[
     (LINUX, |f| f.auto_snapshots = vec![nightly(&[1, 2, 3, 4, 5, 6, 7])], "cloud.auto-snapshot"),
     // NOW is a Friday.
     (LINUX, |f| f.auto_snapshots = vec![nightly(&[3])], ""),
+    (LINUX, |f| f.tags_without_room = 1, "cloud.tags"),
     (LINUX, |f| f.locks = vec!["security".into()], "cloud.lock"),
     (LINUX, |f| f.expires_at = Some(NOW - 1), "cloud.expired"),
     (LINUX, |f| f.expires_at = Some(NOW + EXPIRY_MARGIN), "cloud.expired"),
@@ -126,8 +127,9 @@ fn what_blocks_and_what_only_warns() {
     facts.network_interfaces = 3;
     facts.disks[0].groupable = false;
     facts.disks[0].delete_auto_snapshot = true;
+    facts.tags_without_room = 2;
     assert_eq!(ids(&judged(&facts, &Policy::default())), [""; 0]);
-    assert_eq!(tripped(&facts, &Policy::default()).len(), 3);
+    assert_eq!(tripped(&facts, &Policy::default()).len(), 4);
 }
 
 #[test]

@@ -22,7 +22,7 @@ impl Cloud for FakeCloud {
     }
 
     async fn instance(&self, instance_id: &str) -> Result<Option<Instance>, ApiError> {
-        self.call("DescribeInstances", || Ok(self.find(instance_id)))
+        self.call("DescribeInstances", || Ok(self.find(instance_id).filter(|_| self.is_listed(instance_id))))
     }
 
     async fn instances_by_id(&self, ids: &[String]) -> Result<Vec<Instance>, ApiError> {
@@ -36,7 +36,8 @@ impl Cloud for FakeCloud {
         self.call("DescribeInstances", || {
             let made = self.made_instances.borrow();
             let all = self.instance.borrow().clone().into_iter().chain(made.iter().cloned());
-            Ok(all.filter(|instance| instance.instance_name == name).collect())
+            let named = |made: &Instance| made.instance_name == name && self.is_listed(&made.instance_id);
+            Ok(all.filter(named).collect())
         })
     }
 
@@ -88,10 +89,11 @@ impl Cloud for FakeCloud {
         })
     }
 
-    async fn disks_named(&self, zone_id: &str, name: &str) -> Result<Vec<Disk>, ApiError> {
+    async fn disks_named(&self, name: &str) -> Result<Vec<Disk>, ApiError> {
         self.call("DescribeDisks", || {
             let made = self.made_disks.borrow();
-            Ok(made.iter().filter(|disk| disk.zone_id == zone_id && disk.disk_name == name).cloned().collect())
+            let named = |disk: &&Disk| disk.disk_name == name && self.is_listed(&disk.disk_id);
+            Ok(made.iter().filter(named).cloned().collect())
         })
     }
 
@@ -157,7 +159,10 @@ impl Cloud for FakeCloud {
     }
 
     async fn snapshots(&self, _instance_id: &str) -> Result<Vec<Snapshot>, ApiError> {
-        self.call("DescribeSnapshots", || Ok(self.snapshots.borrow().clone()))
+        self.call("DescribeSnapshots", || {
+            let snapshots = self.snapshots.borrow();
+            Ok(snapshots.iter().filter(|snapshot| self.is_listed(&snapshot.snapshot_id)).cloned().collect())
+        })
     }
 
     async fn snapshots_tagged(&self, key: &str) -> Result<Vec<Snapshot>, ApiError> {
@@ -196,7 +201,10 @@ impl Cloud for FakeCloud {
     async fn snapshot_groups(&self, instance_id: &str, name: &str) -> Result<Vec<SnapshotGroup>, ApiError> {
         self.call("DescribeSnapshotGroups", || {
             let groups = self.groups.borrow();
-            Ok(groups.iter().filter(|group| group.instance_id == instance_id && group.name == name).cloned().collect())
+            let named = |group: &&SnapshotGroup| {
+                group.instance_id == instance_id && group.name == name && self.is_listed(&group.snapshot_group_id)
+            };
+            Ok(groups.iter().filter(named).cloned().collect())
         })
     }
 
@@ -223,7 +231,8 @@ impl Cloud for FakeCloud {
 
     async fn images_named(&self, name: &str) -> Result<Vec<Image>, ApiError> {
         self.call("DescribeImages", || {
-            Ok(self.images.borrow().iter().filter(|image| image.image_name == name).cloned().collect())
+            let named = |image: &&Image| image.image_name == name && self.is_listed(&image.image_id);
+            Ok(self.images.borrow().iter().filter(named).cloned().collect())
         })
     }
 
@@ -279,7 +288,10 @@ impl Cloud for FakeCloud {
                 let code = "InvalidOperation.DecreaseRetentionDaysUnsupported";
                 return Err(refused("ModifySnapshotAttribute", 400, code));
             }
-            self.note(format!("keep-snapshot {snapshot_id} {days}"));
+            if self.snapshots.borrow().iter().all(|snapshot| snapshot.snapshot_id != snapshot_id) {
+                return Err(refused("ModifySnapshotAttribute", 404, "InvalidSnapshotId.NotFound"));
+            }
+            self.note_absolute(format!("keep-snapshot {snapshot_id} {days}"));
             for snapshot in self.snapshots.borrow_mut().iter_mut().filter(|s| s.snapshot_id == snapshot_id) {
                 snapshot.retention_days = Some(days);
             }
@@ -289,8 +301,15 @@ impl Cloud for FakeCloud {
 
     async fn stop(&self, instance_id: &str, force: bool) -> Result<(), ApiError> {
         self.call("StopInstance", || {
-            if self.status(instance_id) != "Running" {
-                return Err(refused("StopInstance", 403, "IncorrectInstanceStatus"));
+            match (self.status(instance_id).as_str(), force) {
+                ("Running", _) | ("Stopping", true) => {}
+                _ => return Err(refused("StopInstance", 403, "IncorrectInstanceStatus")),
+            }
+            if let Some(code) = self.refuses.borrow().get("StopInstance force").filter(|_| force) {
+                return Err(refused("StopInstance", 403, code));
+            }
+            if force {
+                self.hangs.set(false);
             }
             self.note(format!("stop{}", if force { " force" } else { "" }));
             self.set_status(instance_id, "Stopping");
@@ -313,6 +332,15 @@ impl Cloud for FakeCloud {
         self.call("ResetDisk", || {
             if self.instance.borrow().as_ref().is_none_or(|instance| instance.status != "Stopped") {
                 return Err(refused("ResetDisk", 403, "IncorrectInstanceStatus"));
+            }
+            if let Some(code) = self.refuses.borrow().get(&format!("ResetDisk {disk_id}")) {
+                return Err(refused("ResetDisk", 403, code));
+            }
+            if self.is_being_copied(disk_id) {
+                return Err(refused("ResetDisk", 403, "DiskCreatingSnapshot"));
+            }
+            if self.snapshots.borrow().iter().all(|snapshot| snapshot.snapshot_id != snapshot_id) {
+                return Err(refused("ResetDisk", 404, "InvalidSnapshotId.NotFound"));
             }
             self.note(format!("reset {disk_id} {snapshot_id}"));
             Ok(())

@@ -54,14 +54,16 @@ impl FakeCloud {
             }
         }
         // What its snapshots are called is not documented: here they have no name.
-        let taken = chosen.iter().map(|disk| GroupedSnapshot {
-            snapshot_id: self.new_snapshot(Snapshot {
+        let taken = chosen.iter().map(|disk| {
+            let snapshot_id = self.new_snapshot(Snapshot {
                 source_disk_id: disk.disk_id.clone(),
                 source_disk_type: kind_name(disk.kind).into(),
                 ..Snapshot::default()
-            }),
-            source_disk_id: disk.disk_id.clone(),
-            ..GroupedSnapshot::default()
+            });
+            if self.lists_lag.get() {
+                self.unlisted.borrow_mut().insert(snapshot_id.clone());
+            }
+            GroupedSnapshot { snapshot_id, source_disk_id: disk.disk_id.clone(), ..GroupedSnapshot::default() }
         });
         let snapshots = taken.collect();
         let mut groups = self.groups.borrow_mut();
