@@ -1,9 +1,11 @@
 //! The plan of a migration: what a person acknowledges, and how long it will take.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::check::{Finding, Remediation, Severity};
+use crate::path::Hop;
 use crate::record::{Millis, Record};
 
 /// Somebody knows the risks of a plan.
@@ -45,7 +47,7 @@ pub fn digest(record: &Record) -> String {
         risks(record).map(|finding| format!("{}: {}", finding.id, without_figures(&finding.found))).collect();
     told.sort_unstable();
     told.dedup();
-    let plan = serde_json::json!({
+    let plan = json!({
         "instance": record.instance_id,
         "hops": record.hops.get(record.hop..).unwrap_or_default(),
         "policy": record.policy,
@@ -53,6 +55,21 @@ pub fn digest(record: &Record) -> String {
         "risks": told,
     });
     Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hops as people read them: `from`, `to` and `engine` of each.
+pub fn way(hops: &[Hop]) -> Vec<Value> {
+    let hop = |hop: &Hop| json!({ "from": hop.from.to_string(), "to": hop.to.to_string(), "engine": hop.engine });
+    hops.iter().map(hop).collect()
+}
+
+/// The plan that waits for an acknowledgement, as people are told it: `digest`, the `hops` to come, what it `mends`,
+/// its `risks`. None when none waits.
+pub fn awaited(record: &Record) -> Option<Value> {
+    let digest = record.awaiting.as_ref()?;
+    let risks: Vec<&Finding> = risks(record).collect();
+    let hops = way(record.hops.get(record.hop..).unwrap_or_default());
+    Some(json!({ "digest": digest, "hops": hops, "mends": mends(record), "risks": risks }))
 }
 
 /// A text with `#` in place of each number.
@@ -132,6 +149,21 @@ mod tests {
         assert_eq!(mends(&wanted), [Remediation::RemoveI686]);
         let done = Record { remediated: vec![Remediation::RemoveI686], findings: vec![i686()], ..record };
         assert_eq!(mends(&done), [Remediation::RemoveI686]);
+    }
+
+    #[test]
+    fn a_plan_is_told_with_its_way_from_here_on() {
+        use crate::os::{Family, Os, System};
+        let debian = |major| Os::new(Family::Debian, major);
+        let hops =
+            crate::path::route(&System::of(debian(11)), Some(&debian(13)), &crate::path::Grants::default()).unwrap();
+        let mut record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), hops, 0);
+        record.findings = vec![Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686)];
+        assert_eq!(awaited(&record), None);
+        (record.awaiting, record.hop) = (Some("abc".into()), 1);
+        let hop = json!({ "from": "Debian 12", "to": "Debian 13", "engine": "apt-full-upgrade" });
+        let told = json!({ "digest": "abc", "hops": [hop], "mends": ["remove-i686"], "risks": [] });
+        assert_eq!(awaited(&record), Some(told));
     }
 
     #[test]
