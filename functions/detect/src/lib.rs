@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fc_runtime::LambdaEvent;
 use jiff::Timestamp;
-use migration::eol::{Day, Phase};
+use migration::eol::Day;
 use migration::os::System;
 use migration::path::route;
 use migration::policy::{BadTag, Policy, TAG};
@@ -47,7 +47,7 @@ pub async fn run() -> Result<(), fc_runtime::Error> {
             return Err(coded(Code::MalformedEvent, &"the event is neither an object nor an array"));
         }
         let env = connect(&event.context)?;
-        let policy = Settings::from_env().map_err(|error| coded(Code::Configuration, &error))?.policy;
+        let policy = Settings::policy_from_env().map_err(|error| coded(Code::Configuration, &error))?;
         let request_id = &event.context.request_id;
         let left = Cell::new(PATIENCE);
         let pause = async || {
@@ -221,14 +221,8 @@ fn judge<C, R, B>(
             return Err(format!("the operating system {:?} is unknown, also to the guest{why}", name(instance)));
         }
     };
-    let wanted = policy.target.as_ref().is_some_and(|target| !target.same_release(&system.os));
-    match env.options.calendar.phase(&system.os, Day::of(now)) {
-        Phase::Mainstream if !wanted => {
-            Err(format!("{system} is in standard support, there is no need to migrate it; to do so, name a target"))
-        }
-        // What the calendar does not know is migrated when a person asks for it.
-        Phase::Mainstream | Phase::Extended | Phase::Bought | Phase::Ended | Phase::Unknown => Ok(system),
-    }
+    let refused = env.options.calendar.refuses(&system, policy.target.as_ref(), Day::of(now));
+    refused.map_or(Ok(system), Err)
 }
 
 #[cfg(test)]
