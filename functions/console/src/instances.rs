@@ -84,7 +84,8 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
     pub async fn prechecks(&self, asked: &Instances) -> Result<HttpResponse, Refusal> {
         check_ids(asked.instances.iter().map(String::as_str))?;
         let target = asked.target.as_deref().map(os_of).transpose()?;
-        let policy = Policy { target: target.or_else(|| self.policy.target.clone()), ..self.policy.clone() };
+        let own = self.policy()?;
+        let policy = Policy { target: target.or_else(|| own.target.clone()), ..own.clone() };
         let grants = self.env.options.grants();
         let now = (self.env.clock)();
         let mut survey = survey(&self.env.cloud, &asked.instances, &self.env.options).await?;

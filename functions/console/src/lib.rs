@@ -52,7 +52,12 @@ pub async fn run() -> Result<(), fc_runtime::Error> {
             deadline: Millis::try_from(event.context.deadline).unwrap_or(Millis::MAX),
         };
         let operators = std::env::var("OPERATORS").unwrap_or_default();
-        let surroundings = || Ok((connect(&event.context)?, Settings::policy_from_env()?));
+        let surroundings = || {
+            let policy = Settings::policy_from_env();
+            // Whoever wants to cancel or to go back needs none.
+            let policy = policy.map_err(|error| unconfigured(&event.context.request_id, &error)).ok();
+            Ok((connect(&event.context)?, policy))
+        };
         Ok(serde_json::to_value(answer(&request, &operators, invocation, surroundings).await)?)
     })
     .await
@@ -64,7 +69,7 @@ async fn answer<C: Cloud, R: Records, B: Bus>(
     request: &HttpRequest,
     operators: &str,
     invocation: Invocation,
-    surroundings: impl FnOnce() -> Result<(Env<C, R, B>, Policy), fc_runtime::Error>,
+    surroundings: impl FnOnce() -> Result<(Env<C, R, B>, Option<Policy>), fc_runtime::Error>,
 ) -> HttpResponse {
     let actor = match asker(request, operators, &invocation.request_id) {
         Ok(actor) => actor,
@@ -108,8 +113,8 @@ fn unconfigured(request_id: &str, error: &dyn std::fmt::Display) -> Refusal {
 pub struct Console<'a, C, R, B, F> {
     /// The world.
     pub env: &'a Env<C, R, B>,
-    /// What holds for every instance unless the request says otherwise.
-    pub policy: Policy,
+    /// What holds for every instance unless the request says otherwise; None when the setting is wrong.
+    pub policy: Option<Policy>,
     /// This invocation.
     pub invocation: Invocation,
     /// Bytes that nobody can guess.
@@ -165,6 +170,12 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
 
     fn now(&self) -> Millis {
         (self.env.clock)()
+    }
+}
+
+impl<C, R, B, F> Console<'_, C, R, B, F> {
+    fn policy(&self) -> Result<&Policy, Refusal> {
+        self.policy.as_ref().ok_or(Refusal::Unconfigured)
     }
 }
 

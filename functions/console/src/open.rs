@@ -197,7 +197,8 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
     /// The function's policy, and what the request says otherwise.
     fn policy_of(&self, asked: &Opening) -> Result<Policy, Refusal> {
         let bad = |what: String| Refusal::Bad(format!("policy: {what}"));
-        let mut fields = match serde_json::to_value(&self.policy) {
+        let own = self.policy()?;
+        let mut fields = match serde_json::to_value(own) {
             Ok(Value::Object(fields)) => fields,
             _ => return Err(Refusal::Configuration("the function's policy is not an object".into())),
         };
@@ -208,14 +209,14 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         let mut policy: Policy = serde_json::from_value(fields.into()).map_err(|error| bad(error.to_string()))?;
         policy.mode = asked.mode.unwrap_or(policy.mode);
         // Whoever may ask for a migration must not thereby run commands on the instance.
-        if policy.probes.iter().any(|probe| matches!(probe, Probe::Command(_)) && !self.policy.probes.contains(probe)) {
+        if policy.probes.iter().any(|probe| matches!(probe, Probe::Command(_)) && !own.probes.contains(probe)) {
             return Err(bad("probes that are commands stand in the function's own settings only".into()));
         }
         let options = &self.env.options;
         if policy.mode.drills() && (options.drill_vswitch.is_none() || options.drill_security_group.is_none()) {
             return Err(bad("no drill can be held: DRILL_VSWITCH and DRILL_SECURITY_GROUP are not set".into()));
         }
-        if self.policy.acknowledge && !policy.acknowledge {
+        if own.acknowledge && !policy.acknowledge {
             return Err(
                 bad("acknowledge is demanded by the function's own settings: it cannot be switched off".into()),
             );

@@ -91,7 +91,7 @@ async fn ask_under(world: &World, policy: Policy, invocation: Invocation, reques
         bytes[..8].copy_from_slice(&ids.get().to_be_bytes());
         Ok(bytes)
     };
-    Console { env: world, policy, invocation, random }.handle(&actor, request).await
+    Console { env: world, policy: Some(policy), invocation, random }.handle(&actor, request).await
 }
 
 async fn ask(world: &World, method: &str, path: &str, body: &str, token: &str) -> HttpResponse {

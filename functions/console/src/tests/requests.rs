@@ -109,7 +109,7 @@ async fn paths_and_calendar_are_told() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_setting_is_nobodys_business() {
-    let unasked = || -> Result<(World, Policy), fc_runtime::Error> { unreachable!("nobody asked") };
+    let unasked = || -> Result<(World, Option<Policy>), fc_runtime::Error> { unreachable!("nobody asked") };
     let told = async |token: &str, operators: &str| {
         let request = request("GET", "/migrations", "", token);
         let answer = answer(&request, operators, invocation(60_000), unasked).await;
@@ -123,9 +123,22 @@ async fn what_is_wrong_with_a_setting_is_nobodys_business() {
     assert_eq!((status, serde_json::from_str::<Value>(&body).unwrap()), (500, bare.clone()), "ann is not named");
 
     let request = request("GET", "/paths", "", "secret");
-    let wrong = || -> Result<(World, Policy), fc_runtime::Error> { Err("POLICY: BeOS".into()) };
+    let wrong = || -> Result<(World, Option<Policy>), fc_runtime::Error> { Err("OTS_ENDPOINT is not set".into()) };
     let told = answer(&request, &operators(), invocation(60_000), wrong).await;
     assert_eq!((told.status_code, serde_json::from_str::<Value>(&told.body).unwrap()), (500, bare));
-    let right = || Ok((world(&[]), Policy::default()));
-    assert_eq!(answer(&request, &operators(), invocation(60_000), right).await.status_code, 200);
+}
+
+#[tokio::test]
+async fn a_wrong_policy_keeps_nobody_from_cancelling() {
+    let record = record_in(Stage::Assess);
+    let told = async |path: &str, body: &str| {
+        let world = world(&[]);
+        world.records.put(&record);
+        let request = request("POST", path, body, "secret");
+        answer(&request, &operators(), invocation(60_000), || Ok((world, None))).await.status_code
+    };
+    assert_eq!(told(&format!("/migrations/{}/cancel", record.id), "").await, 200);
+    for path in ["/migrations", "/prechecks"] {
+        assert_eq!(told(path, r#"{"instances": ["i-1"]}"#).await, 500, "{path}");
+    }
 }
