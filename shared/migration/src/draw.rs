@@ -21,10 +21,11 @@ pub fn mermaid() -> String {
                 let after = decide(&before, event.clone(), before.entered_at).record;
                 if after.state != before.state || after.hop != before.hop {
                     let labels = arrows.entry((order, name(before.state), name(after.state))).or_default();
-                    let label = match (before.drilling(), &before.clone) {
+                    let label = match (before.policy.mode, &before.clone) {
                         (_, Some(_)) => format!("{label} (clone)"),
-                        (true, None) => format!("{label} (drill)"),
-                        (false, None) => label.to_owned(),
+                        (Mode::Check, None) => format!("{label} (check)"),
+                        _ if before.drilling() => format!("{label} (drill)"),
+                        _ => label.to_owned(),
                     };
                     let told = labels.iter().any(|known| label.starts_with(known.as_str()));
                     if !told {
@@ -54,7 +55,7 @@ fn name(state: State) -> String {
 }
 
 /// One record for each way to be in a stage: with every ending where it is cleaned up, as a drill on its clone,
-/// and as a drill before there is one.
+/// as a drill before there is one, and as a mere check.
 fn samples(stage: Stage) -> Vec<Record> {
     if stage == Stage::Cleanup {
         return Outcome::ALL.into_iter().map(|outcome| sample(stage, Some(outcome))).collect();
@@ -63,7 +64,9 @@ fn samples(stage: Stage) -> Vec<Record> {
     drill.policy.mode = Mode::DrillThenMigrate;
     let mut cloned = drill.clone();
     cloned.clone = Some(DrillClone { instance_id: "i-1".into() });
-    vec![sample(stage, None), drill, cloned]
+    let mut check = sample(stage, None);
+    check.policy.mode = Mode::Check;
+    vec![sample(stage, None), drill, cloned, check]
 }
 
 fn sample(stage: Stage, ending: Option<Outcome>) -> Record {
