@@ -30,7 +30,7 @@ async fn centos_8_becomes_alibaba_cloud_linux_3() -> Result<(), Error> {
     rig.tag(&id, &[OPT_IN, PROBE, ("osferry:retention-days", "30")]).await?;
 
     let seen = rig.detect().await?;
-    assert_eq!((seen["seen"].as_u64(), seen["opened"].as_array().map(Vec::len)), (Some(1), Some(1)), "{seen}");
+    assert_eq!((seen["seen"].as_u64(), under_way(&seen)), (Some(1), 1), "{seen}");
     let again = rig.detect().await?;
     assert_eq!((&again["opened"], &again["alreadyOpen"]), (&json!([]), &json!(1)), "detecting twice opens one");
     let record = rig.outcome(&id, LIMIT).await?;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use common::*;
+use local_cloud::admin::CreateInstance;
 use local_cloud::cloud::Endpoint;
 use migration::Outcome;
 use rig::{Error, Rig, wait_for};
@@ -35,16 +36,20 @@ async fn a_second_cloud_on_the_same_directory_is_refused() -> Result<(), Error> 
 #[tokio::test]
 async fn two_clouds_side_by_side_know_nothing_of_each_other() -> Result<(), Error> {
     let (mut one, mut other) = tokio::try_join!(World::start(&[]), World::start(&[]))?;
-    let mine = one.rig.create_instance("legacy-1", FULL_BOOT, 0).await?;
+    // One is tagged by whoever creates it: its first heartbeat has it opened. The other is tagged later.
+    let tags = [(OPT_IN.0.to_owned(), OPT_IN.1.to_owned())].into();
+    let tagged =
+        CreateInstance { name: "legacy-1".into(), image_id: FULL_BOOT.into(), tags, ..CreateInstance::default() };
+    let mine = one.rig.create(&tagged).await?;
     let theirs = other.rig.create_instance("legacy-1", FULL_BOOT, 0).await?;
-    for (rig, id) in [(&one.rig, &mine), (&other.rig, &theirs)] {
-        rig.tag(id, &[OPT_IN]).await?;
-        let seen = rig.detect().await?;
-        assert_eq!((&seen["seen"], seen["opened"].as_array().map(Vec::len)), (&json!(1), Some(1)));
-    }
+    other.rig.tag(&theirs, &[OPT_IN]).await?;
+    let seen = other.rig.detect().await?;
+    assert_eq!((&seen["seen"], under_way(&seen)), (&json!(1), 1));
     let (mine, theirs) = tokio::try_join!(one.rig.outcome(&mine, LIMIT), other.rig.outcome(&theirs, LIMIT))?;
     for (rig, record) in [(&one.rig, &mine), (&other.rig, &theirs)] {
         ended(rig, record, Outcome::Refused).await?;
+        let cause = record.cause.clone().ok_or("no cause")?;
+        assert!(cause.text.contains("guest.i686"), "the guest was asked: {cause:?}");
         assert_eq!(rig.records().await?.len(), 1);
     }
     // A key of one opens nothing of the other.

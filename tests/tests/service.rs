@@ -4,7 +4,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::cases::{CENTOS_7, REMEDIATE};
+use common::cases::{CENTOS_7, Left, REMEDIATE};
 use common::*;
 use migration::{Code, Outcome, Record, Stage, State};
 use rig::{Error, Manifest, OPERATORS, Rig, differences, wait_for};
@@ -46,16 +46,25 @@ async fn reaches(rig: &Rig, id: &str, what: &str, there: impl Fn(&Record) -> boo
 }
 
 #[tokio::test]
-async fn a_drill_leaves_nothing() -> Result<(), Error> {
+async fn a_drill_and_a_check_leave_nothing() -> Result<(), Error> {
     let mut world = World::start(&[QUICK.as_slice(), DRILL.as_slice()].concat()).await?;
     let rig = &mut world.rig;
     let (good, good_before) = settled(rig, "web-1", CENTOS).await?;
     let (bad, bad_before) = settled(rig, "shop-1", SHOP_PLUGIN).await?;
     let (both, _) = settled(rig, "web-2", CENTOS).await?;
+    let (checked, checked_before) = settled(rig, "web-3", CENTOS_7).await?;
     let before = rig.inventory().await?;
     rig.tag(&good, &[("osferry", "drill"), PROBE]).await?;
     rig.tag(&bad, &[("osferry", "drill-then-migrate"), PROBE]).await?;
     rig.tag(&both, &[("osferry", "drill-then-migrate"), PROBE]).await?;
+    rig.tag(&checked, &[("osferry", "check"), REMEDIATE, ("osferry:target", "AlmaLinux 8")]).await?;
+
+    // leapp has looked too, and is gone.
+    let sound = rig.outcome(&checked, LIMIT).await?;
+    assert_eq!(sound.state, State::Ended(Outcome::CheckPassed), "{:?} {:?}", sound.cause, sound.findings);
+    assert!(sound.timings.iter().any(|timing| timing.stage == Stage::Prepare), "{:?}", sound.timings);
+    assert_eq!(Left::behind(&checked_before, &rig.manifest(&checked).await?), Left::nothing());
+    assert_eq!((boots(rig, &checked)?, rig.snapshots(&checked).await?.len()), (1, 0));
 
     let clone = wait_for("a clone", LIMIT, async || {
         let instances = rig.inventory().await.ok()?.instances;

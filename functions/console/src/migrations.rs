@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fc_runtime::http_trigger::HttpResponse;
 use migration::{MigrationId, advice, plan};
 use serde_json::{Value, json};
+use stage::StageError;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
 use stage::records::Records;
@@ -55,15 +56,26 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
         let mut lines = Vec::new();
         for (member, stored) in members.iter().zip(loaded) {
             // A member without a row was never opened: a crash came between.
-            let (line, held) = match stored? {
-                Some(stored) => (summary(&stored.record), filter.holds(&stored.record)),
-                None => {
-                    let line =
-                        json!({ "migrationId": member.migration_id, "instanceId": member.instance_id, "stage": null });
+            let (migration_id, instance_id) = (&member.migration_id, &member.instance_id);
+            let mut missing = "unopened";
+            let (line, held) = match stored {
+                Ok(Some(stored)) => (summary(&stored.record), filter.holds(&stored.record)),
+                Ok(None) => {
+                    let line = json!({ "migrationId": migration_id, "instanceId": instance_id, "stage": null });
                     (line, filter.is_open())
                 }
+                // One that cannot be read must not hide the others.
+                Err(error) if error.concerns_one_row() => {
+                    let error = StageError::from(error);
+                    tracing::error!(%migration_id, code = %error.code(), %error, "cannot be listed");
+                    missing = "unreadable";
+                    let error = format!("{}: {error}", error.code());
+                    let line = json!({ "migrationId": migration_id, "instanceId": instance_id, "stage": null, "error": error });
+                    (line, filter.is_open())
+                }
+                Err(error) => return Err(error.into()),
             };
-            let state = [&line["outcome"], &line["stage"]].into_iter().find_map(Value::as_str).unwrap_or("unopened");
+            let state = [&line["outcome"], &line["stage"]].into_iter().find_map(Value::as_str).unwrap_or(missing);
             *counts.entry(state.to_owned()).or_default() += 1;
             lines.extend(held.then_some(line));
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use migration::os::System;
+use openapi::ApiError;
 use openapi::ecs::{CommandType, Instance, InvocationResult, RunCommand};
-use stage::Fault;
 use stage::cloud::Cloud;
 
 /// Instances of one command: those of which one call tells Cloud Assistant's state.
@@ -14,22 +14,30 @@ const AT_ONCE: usize = 50;
 pub type Identities = BTreeMap<String, Result<System, String>>;
 
 /// Asks `instances` what they run. `pause` waits for a while between two looks; when it answers false, the time is up.
+/// A call that fails is told of those that it was for.
 pub async fn identify<C: Cloud>(
     cloud: &C,
-    instances: &[&Instance],
+    instances: &[Instance],
     request_id: &str,
-    mut pause: impl AsyncFnMut() -> bool,
-) -> Result<Identities, Fault> {
+    pause: impl AsyncFn() -> bool,
+) -> Identities {
     let mut identities = Identities::new();
     let (windows, linux): (Vec<&Instance>, Vec<&Instance>) =
-        instances.iter().copied().partition(|instance| instance.os_type == "windows");
+        instances.iter().partition(|instance| instance.os_type == "windows");
     let mut asked: Vec<(String, BTreeSet<String>)> = Vec::new();
     for (command_type, script, group) in [
         (CommandType::RunShellScript, guest::identify_script(), linux),
         (CommandType::RunPowerShellScript, guest::windows::identify_script(), windows),
     ] {
         for chunk in group.chunks(AT_ONCE) {
-            let ids = answering(cloud, chunk, &mut identities).await?;
+            let ids = match answering(cloud, chunk, &mut identities).await {
+                Ok(ids) => ids,
+                Err(error) => {
+                    let why = format!("whether Cloud Assistant runs in it cannot be told: {error}");
+                    identities.extend(chunk.iter().map(|instance| (instance.instance_id.clone(), Err(why.clone()))));
+                    continue;
+                }
+            };
             if ids.is_empty() {
                 continue;
             }
@@ -52,7 +60,15 @@ pub async fn identify<C: Cloud>(
     }
     loop {
         for (invoke_id, waiting) in &mut asked {
-            for result in cloud.invocations(invoke_id).await? {
+            let results = match cloud.invocations(invoke_id).await {
+                Ok(results) => results,
+                Err(error) => {
+                    let why = format!("what the guest answered cannot be read: {error}");
+                    identities.extend(std::mem::take(waiting).into_iter().map(|id| (id, Err(why.clone()))));
+                    continue;
+                }
+            };
+            for result in results {
                 if let Some(identity) = answer(&result)
                     && waiting.remove(&result.instance_id)
                 {
@@ -62,12 +78,12 @@ pub async fn identify<C: Cloud>(
         }
         asked.retain(|(_, waiting)| !waiting.is_empty());
         if asked.is_empty() {
-            return Ok(identities);
+            return identities;
         }
         if !pause().await {
             let late = asked.into_iter().flat_map(|(_, waiting)| waiting);
             identities.extend(late.map(|id| (id, Err("the guest did not answer in time".to_owned()))));
-            return Ok(identities);
+            return identities;
         }
     }
 }
@@ -77,7 +93,7 @@ async fn answering<C: Cloud>(
     cloud: &C,
     chunk: &[&Instance],
     identities: &mut Identities,
-) -> Result<Vec<String>, Fault> {
+) -> Result<Vec<String>, ApiError> {
     let ids: Vec<String> = chunk.iter().map(|instance| instance.instance_id.clone()).collect();
     let assistants = cloud.assistants(&ids).await?;
     let alive = |id: &str| assistants.iter().any(|assistant| assistant.instance_id == id && assistant.running);

@@ -1,5 +1,15 @@
-use openapi::ecs::Tag;
+mod told;
+mod trouble;
+mod waiting;
+
+use std::cell::Cell;
+
+use migration::Millis;
+use migration::policy::{Policy, TAG};
+use openapi::ecs::{Instance, Tag};
+use stage::records::Records;
 use stage::testing::{FakeCloud, MemoryBus, MemoryRecords, answer, guest_settings};
+use stage::{Env, release};
 
 use super::*;
 
@@ -22,27 +32,60 @@ fn world(name: &str, tags: &[(&str, &str)]) -> World {
     world
 }
 
-/// Scans once on 2026-11-23.
-async fn scanned_all(world: &World) -> Scan {
-    let ids = Cell::new(0);
-    let new_id = || {
-        ids.set(ids.get() + 1);
-        Ok(MigrationId::from_bytes([ids.get(); 10]))
-    };
+fn at(time: &str) -> Millis {
+    time.parse::<Timestamp>().unwrap().as_millisecond()
+}
+
+/// What an event wakes on 2026-11-23.
+fn woken() -> Occasion<'static> {
+    Occasion { now: at("2026-11-23T00:00:00Z"), request_id: "r-1", whole: false }
+}
+
+/// Ids in a row, other ones for each beginning.
+fn ids(begin: u16) -> impl Fn() -> std::io::Result<MigrationId> {
+    let next = Cell::new(begin);
+    move || {
+        next.set(next.get() + 1);
+        let mut bytes = [0; 10];
+        bytes[..2].copy_from_slice(&next.get().to_be_bytes());
+        Ok(MigrationId::from_bytes(bytes))
+    }
+}
+
+/// Scans once; guests answer when they are waited for.
+async fn scanned_on(world: &World, occasion: &Occasion<'_>) -> Result<Scan, ScanError> {
     let pause = async || {
         world.cloud.settle();
         true
     };
-    let now = "2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-    scan(world, &Policy::default(), now, "r-1", new_id, pause).await.unwrap()
+    scan(world, &Policy::default(), occasion, ids(0), pause).await
+}
+
+async fn scanned_all(world: &World) -> Scan {
+    scanned_on(world, &woken()).await.unwrap()
+}
+
+/// More instances in the world, all of them asking for a migration; their agents run.
+fn crowd(world: &World, ids: impl Iterator<Item = usize>, name: &str) {
+    let instance = |n| Instance {
+        instance_id: format!("i-{n}"),
+        os_name_en: name.into(),
+        os_type: "linux".into(),
+        status: "Running".into(),
+        tags: vec![Tag::new(ASKED.0, ASKED.1)],
+        ..Instance::default()
+    };
+    world.cloud.made_instances.borrow_mut().extend(ids.map(instance));
+    world.cloud.settle();
 }
 
 /// Scans once on 2026-11-23, and says what came of it: what is to be migrated, or the problem.
 async fn scanned(world: &World) -> Result<String, String> {
     let scan = scanned_all(world).await;
-    assert_eq!(scan.seen, 1);
+    let tagged = world.cloud.instance.borrow().as_ref().is_some_and(|one| one.tags.iter().any(|tag| tag.key == TAG));
+    assert_eq!(scan.seen, usize::from(tagged));
     if let Some(problem) = scan.problems.first() {
-        return Err(problem.clone());
+        return Err(problem.to_string());
     }
     let Some(id) = scan.opened.first() else { return Ok(format!("{} open", scan.already)) };
     let record = world.records.load(id).await.unwrap().unwrap().record;
@@ -55,21 +98,11 @@ const ASKED: (&str, &str) = (TAG, "migrate");
 #[tokio::test]
 async fn a_hundred_guests_are_asked_in_few_calls() {
     let world = world("CentOS  8.5 64 bit", &[]);
-    for n in 2..=101 {
-        world.cloud.made_instances.borrow_mut().push(Instance {
-            instance_id: format!("i-{n}"),
-            os_name_en: "Customized Linux".into(),
-            os_type: "linux".into(),
-            status: "Running".into(),
-            tags: vec![Tag::new(ASKED.0, ASKED.1)],
-            ..Instance::default()
-        });
-    }
-    world.cloud.settle();
+    crowd(&world, 2..=101, "Customized Linux");
     world.cloud.answers(|_| answer(&[("os_id", "centos"), ("os_version", "8.5"), ("arch", "x86_64")]));
     let scan = scanned_all(&world).await;
-    assert_eq!((scan.seen, scan.opened.len(), scan.problems.len()), (101, 100, 0), "{scan:?}");
-    // The list, those that are free once more, agents 2, commands 2, their results 2 and again 2, old snapshots.
+    assert_eq!((scan.seen, scan.opened.len(), scan.problems.len()), (100, 100, 0), "{scan:?}");
+    // Old snapshots, the list, agents 2, commands 2, their results 2 and again 2, those that answered once more.
     assert_eq!(world.cloud.calls(), 11);
 }
 
@@ -168,34 +201,24 @@ async fn what_the_guest_cannot_say_is_reported() {
     assert!(problem(tagged).await.contains("its tag says Debian 12"));
 }
 
-#[tokio::test]
-async fn guests_are_not_waited_for_for_ever() {
-    let world = world("Customized Linux", &[ASKED]);
-    let pauses = Cell::new(0);
-    let pause = async || {
-        pauses.set(pauses.get() + 1);
-        pauses.get() < 3
-    };
-    let new_id = || Ok(MigrationId::from_bytes([1; 10]));
-    let scan = scan(&world, &Policy::default(), 0, "r-1", new_id, pause).await.unwrap();
-    assert!(scan.problems[0].contains("did not answer in time"), "{:?}", scan.problems);
-    assert_eq!(pauses.get(), 3);
+/// A snapshot that ECS keeps for ever, and OS Ferry for 7 days.
+fn tagged_snapshot(id: &str, created: &str) -> openapi::ecs::Snapshot {
+    openapi::ecs::Snapshot {
+        snapshot_id: id.into(),
+        creation_time: created.into(),
+        tags: vec![Tag::new("osferry:migration", "m-1"), Tag::new(release::RETENTION_TAG, "7")],
+        ..Default::default()
+    }
+}
+
+fn expired() -> openapi::ecs::Snapshot {
+    tagged_snapshot("s-old", "2026-11-15T00:00:00Z")
 }
 
 #[tokio::test]
 async fn snapshots_that_were_kept_long_enough_go() {
     let world = world("Debian 13.1 64 bit", &[]);
-    let snapshot = |id: &str, created: &str| openapi::ecs::Snapshot {
-        snapshot_id: id.into(),
-        creation_time: created.into(),
-        tags: vec![Tag::new("osferry:migration", "m-1"), Tag::new(release::RETENTION_TAG, "7")],
-        ..Default::default()
-    };
-    world
-        .cloud
-        .snapshots
-        .borrow_mut()
-        .extend([snapshot("s-old", "2026-11-15T00:00:00Z"), snapshot("s-new", "2026-11-17T00:00:00Z")]);
+    world.cloud.snapshots.borrow_mut().extend([expired(), tagged_snapshot("s-new", "2026-11-17T00:00:00Z")]);
     scanned(&world).await.unwrap();
     assert_eq!(*world.cloud.done.borrow(), ["delete-snapshot s-old"]);
     // Without the permission everything else goes on.
@@ -210,7 +233,6 @@ async fn a_migration_that_ends_during_the_scan_is_not_opened_again() {
     let mut listed = world.cloud.instance.borrow().clone().unwrap();
     listed.tags = vec![Tag::new(TAG, "migrate")];
     world.cloud.made_instances.borrow_mut().push(listed);
-    let scan = scan(&world, &Policy::default(), 0, "r-1", || Ok(MigrationId::from_bytes([1; 10])), async || true).await;
-    let scan = scan.unwrap();
+    let scan = scanned_all(&world).await;
     assert_eq!((scan.seen, scan.opened.len(), scan.problems.len()), (2, 0, 0), "{scan:?}");
 }

@@ -16,24 +16,32 @@ const OFTEN: Millis = 180_000;
 /// What a console says counts when it still says so after this, milliseconds: boot loaders complain and go on.
 const CONFIRM_AFTER: Millis = 20_000;
 
+/// Mark: how long the console's output was when it last told of something bad, bytes.
+const CONSOLE_SIZE: &str = "console bytes";
+
 /// `since` is when the reboot was asked for.
 pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Result<Event, Fault> {
     let scripts = job.scripts()?;
     let script = scripts.booted();
-    let elapsed = job.now - since;
+    // Asked for the first time after nobody could ask for long, it gets the time to answer.
+    let elapsed = job.now - since - job.memo.unwatched;
     let status = job.instance().await?.status;
     let mut answer = None;
     if status == "Running"
         && let Command::Ran(output) = job.persistent_command("booted", &script, BOOTED_TIMEOUT).await?
     {
-        answer = Some(output.read(guest::read_booted)?);
+        answer = Some(job.heard("booted", &output, guest::read_booted)?);
     }
     let mut console = String::new();
     if answer.is_none() && elapsed >= CONSOLE_AFTER {
         // Not every instance has one (Windows): silence has its limit all the same.
         console = job.cloud.console_output(job.record.subject()).await.unwrap_or_default();
     }
-    let dark = dark(job);
+    let usual = job.record.current_hop().map_or(0, |hop| hop.engine.dark());
+    let dark =
+        job.options.dark_seconds.and_then(|seconds| i64::try_from(seconds).ok()).map_or(usual, |said| said * 1000);
+    // The stage's own limit follows the operator's word.
+    job.memo.longer = (dark - usual).max(0);
     let before = since - job.record.entered_at;
     let way = job.record.current_hop().map(|hop| {
         let way = Dark { engine: hop.engine, elapsed, before, past: job.past, console: &console };
@@ -48,8 +56,12 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
     if let Some(cause) = outcome.cause() {
         let seen = format!("seen {}", cause.code);
         let from_console = answer.is_none() && !matches!(outcome, BootOutcome::NoAgent(_));
-        if from_console && job.marked(&seen).is_none_or(|at| job.now - at < CONFIRM_AFTER) {
-            if job.marked(&seen).is_none() {
+        // A console that goes on is no boot loader that stands still.
+        let size = i64::try_from(console.len()).unwrap_or(i64::MAX);
+        let before = job.memo.marks.insert(CONSOLE_SIZE.to_owned(), size);
+        let goes_on = matches!(outcome, BootOutcome::BootLoader(_)) && before.is_some_and(|before| before != size);
+        if from_console && (goes_on || job.marked(&seen).is_none_or(|at| job.now - at < CONFIRM_AFTER)) {
+            if goes_on || job.marked(&seen).is_none() {
                 job.mark(&seen);
             }
             return Ok(waiting(job.now, CONFIRM_AFTER, cause.text));
@@ -81,10 +93,4 @@ pub(crate) async fn booted<C: Cloud>(job: &mut Job<'_, C>, since: Millis) -> Res
             Ok(waiting(job.now, if elapsed < OFTEN { 15_000 } else { 60_000 }, note))
         }
     }
-}
-
-/// How long the guest may be silent, milliseconds: the operator's word, or the engine's.
-fn dark<C>(job: &Job<'_, C>) -> Millis {
-    let said = job.options.dark_seconds.and_then(|seconds| i64::try_from(seconds).ok());
-    said.map_or_else(|| job.record.current_hop().map_or(0, |hop| hop.engine.dark()), |seconds| seconds * 1000)
 }

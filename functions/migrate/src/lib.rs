@@ -10,7 +10,7 @@ mod dark;
 
 use guest::Tool;
 use migration::path::Engine;
-use migration::{Cause, Code, Event, Stage};
+use migration::{Cause, Code, Event, Millis, Stage, TOOL_SENT, TOOL_STARTED};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
 
@@ -19,6 +19,8 @@ pub struct Migrate;
 
 /// Starting is writing some files; before, package files are compared for a minute, seconds.
 const START_TIMEOUT: u64 = 300;
+/// So long before its deadline the stage sends no start any more, milliseconds: what became of the last is known then.
+const LAST_START: Millis = 900_000;
 /// How long one command waits for the tool's end, seconds: progress is as fresh as this.
 const WATCH: u64 = 50;
 /// That, and the time it takes to say so.
@@ -31,7 +33,7 @@ impl Act for Migrate {
     const LOOKS_BACK: bool = true;
 
     async fn act<C: Cloud>(&self, job: &mut Job<'_, C>) -> Result<Event, Fault> {
-        if job.marked("started").is_none() {
+        if job.marked(TOOL_STARTED).is_none() {
             return start(job).await;
         }
         if job.marked("tool ended").is_none() {
@@ -44,14 +46,27 @@ impl Act for Migrate {
     }
 }
 
+/// That the tool may be under way is stored before it is sent: whoever ends the stage must know. While it is certain
+/// that it never came to the guest, the stage can end without anything going back.
 async fn start<C: Cloud>(job: &mut Job<'_, C>) -> Result<Event, Fault> {
+    if job.marked(TOOL_SENT).is_none() {
+        if job.record.deadline().is_some_and(|deadline| job.now >= deadline - LAST_START) {
+            return Ok(job.wait(60, "the tool could not be started: the guest took no command"));
+        }
+        job.mark(TOOL_SENT);
+        return Ok(job.proceed("the tool is about to be started"));
+    }
     let script = job.scripts()?.start();
-    match job.persistent_command("start", &script, START_TIMEOUT).await? {
+    let started = job.accounted_command("start", &script, START_TIMEOUT).await;
+    if !job.may_have_come("start") {
+        job.unmark(TOOL_SENT);
+    }
+    match started? {
         Command::Pending => Ok(job.wait(60, "the tool is being started")),
         Command::Lost(why) => Ok(job.wait(30, why)),
         Command::Ran(output) => {
             output.read(guest::read_done)?;
-            job.mark("started");
+            job.mark(TOOL_STARTED);
             Ok(job.proceed("the tool was started"))
         }
     }
@@ -65,7 +80,7 @@ async fn watch<C: Cloud>(job: &mut Job<'_, C>) -> Result<Event, Fault> {
         Command::Lost(why) => return Ok(watching(job, job.record.progress, why)),
         Command::Ran(output) => output,
     };
-    match output.read(guest::read_watch)? {
+    match job.heard("watch", &output, guest::read_watch)? {
         Tool::Running { progress, phase } => {
             job.command_again("watch", &script, WATCH_TIMEOUT).await?;
             Ok(watching(job, Some(of_the_stage(scripts.hop.engine, progress)), phase))

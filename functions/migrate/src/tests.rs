@@ -59,6 +59,50 @@ async fn a_restarted_agent_does_not_matter() {
 }
 
 #[tokio::test]
+async fn a_guest_that_no_start_came_to_keeps_its_disks() {
+    let away = FakeCloud::new();
+    away.answers(|_| (-1, "the agent is away".into()));
+    let refusing = FakeCloud::new();
+    refusing.refuses.borrow_mut().insert("RunCommand".into(), "Forbidden.RAM".into());
+    for cloud in [away, refusing] {
+        let record = drive(&Migrate, &cloud, record_in(Stage::Migrate), false).await;
+        assert_eq!((record.state, record.ending), (State::In(Stage::Cleanup), Some(Outcome::Failed)), "{record:?}");
+        assert!(!record.touched);
+    }
+    // One that may have come, whatever became of the later ones.
+    let cloud = FakeCloud::new();
+    let mut asked = 0;
+    cloud.answers(move |_| {
+        asked += 1;
+        // Killed by a signal; then the agent is away.
+        if asked == 1 { (137, String::new()) } else { (-1, "the agent is away".into()) }
+    });
+    let record = drive(&Migrate, &cloud, record_in(Stage::Migrate), false).await;
+    assert_eq!((record.state, record.tool_started), (State::In(Stage::Rollback), false));
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_off_once_decides_nothing() {
+    let cloud = FakeCloud::new();
+    let mut asked = 0;
+    cloud.answers(move |key| match key {
+        "watch" => answer(&[("state", SUCCEEDED), ("progress", "100")]),
+        "reboot" => (194, answer(&[]).1),
+        "booted" => {
+            asked += 1;
+            match asked {
+                // Ended by the shutdown, with an exit code like any other.
+                1 => (1_073_807_364, "osf\tboot_id\tb\n".into()),
+                _ => answer(&[("boot_id", "b"), ("boot_id_before", "a"), ("os_id", "alinux"), ("os_version", "3")]),
+            }
+        }
+        _ => answer(&[]),
+    });
+    let record = drive(&Migrate, &cloud, record_in(Stage::Migrate), false).await;
+    assert_eq!(record.state, State::In(Stage::Verify), "{:?}", record.cause);
+}
+
+#[tokio::test]
 async fn a_tool_that_fails_or_dies_goes_back() {
     for (last, code, text) in [(FAILED, Code::ToolFailed, "no space left"), ("died", Code::ToolDied, "without a word")]
     {

@@ -11,7 +11,7 @@ mod evidence;
 use guest::Look;
 use migration::findings::os_told;
 use migration::os::Os;
-use migration::{Cause, Code, DISKS_BACK, Event, Millis, Stage};
+use migration::{Cause, Code, DISKS_BACK, Event, Millis, Record, Stage};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
 
@@ -20,6 +20,8 @@ pub struct Rollback;
 
 /// So long the guest is asked before it counts as not answering, milliseconds.
 const LOOK_LIMIT: Millis = 120_000;
+/// So long where the guest has never said that the tool was started: an agent that is away is no broken system.
+const UNSURE_LIMIT: Millis = 1_800_000;
 /// So long when it is known to stand still at its boot, or was silent for longer than its tool may be.
 const DARK_LIMIT: Millis = 15_000;
 /// A stop that takes longer than this is repeated by pulling the plug, milliseconds.
@@ -28,6 +30,8 @@ const STOP_LIMIT: Millis = 300_000;
 const LOOK_TIMEOUT: u64 = 60;
 /// Putting packages back over a slow mirror, seconds.
 const UNDO_TIMEOUT: u64 = 900;
+/// So long a guest that said that it can be undone may be silent before its disks go back, milliseconds.
+const UNDO_LIMIT: Millis = 3_600_000;
 /// Mark: when the snapshots were made, seconds since 1970; 0 when that is not known.
 const SINCE: &str = "snapshots of";
 
@@ -64,7 +68,7 @@ impl Act for Rollback {
 /// What became of the guest, as far as it can still tell.
 async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
     let scripts = job.scripts()?;
-    let left = look_limit(job.record.cause.as_ref()) - (job.now - job.record.entered_at);
+    let left = look_limit(job.record) - job.record.elapsed(job.now);
     if status == "Running" && left > 0 {
         if job.marked(SINCE).is_none() {
             // Nothing of a clone goes back.
@@ -77,7 +81,8 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
             Command::Lost(why) => return Ok(job.wait(15, why)),
             Command::Ran(output) => {
                 job.mark("answered");
-                match output.read(guest::read_look) {
+                match job.heard("look", &output, guest::read_look) {
+                    Err(Fault::Cause(cause)) if cause.transient => return Err(cause.into()),
                     Ok(seen) => {
                         tracing::info!(
                             migration_id = %job.record.id, instance_id = job.record.instance_id, stage = "rollback",
@@ -98,9 +103,10 @@ async fn look<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
     Ok(job.proceed("looked at the guest"))
 }
 
-fn look_limit(cause: Option<&Cause>) -> Millis {
+fn look_limit(record: &Record) -> Millis {
     use Code::{BootLoader, EmergencyShell, KernelPanic, NoAgent, WindowsRecovery};
-    match cause.map(|cause| cause.code) {
+    match record.cause.as_ref().map(|cause| cause.code) {
+        _ if !record.tool_started => UNSURE_LIMIT,
         Some(BootLoader | EmergencyShell | KernelPanic | NoAgent | WindowsRecovery) => DARK_LIMIT,
         _ => LOOK_LIMIT,
     }
@@ -111,7 +117,7 @@ fn look_limit(cause: Option<&Cause>) -> Millis {
 async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fault> {
     let scripts = job.scripts()?;
     let began = job.marked("may be undone").unwrap_or(job.now);
-    if status != "Running" || job.now - began >= LOOK_LIMIT + i64::try_from(UNDO_TIMEOUT).unwrap_or(0) * 1000 {
+    if status != "Running" || job.now - began >= UNDO_LIMIT {
         job.mark("must be reset");
         return Ok(job.proceed("the guest does not answer: its disks go back"));
     }
@@ -126,9 +132,10 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Event, Fau
         Command::Pending => Ok(job.wait(60, "asking the guest whether all is as before")),
         Command::Lost(why) => Ok(job.wait(15, why)),
         Command::Ran(output) => {
-            let clean = output
-                .read(guest::read_look)
-                .is_ok_and(|seen| !seen.started && !seen.no_return && runs(&seen, &scripts.hop.from));
+            let clean = match job.heard("relook", &output, guest::read_look) {
+                Err(Fault::Cause(cause)) if cause.transient => return Err(cause.into()),
+                seen => seen.is_ok_and(|seen| !seen.started && !seen.no_return && runs(&seen, &scripts.hop.from)),
+            };
             if clean {
                 return Ok(Event::Restored { os: scripts.hop.from.to_string(), untouched: true });
             }

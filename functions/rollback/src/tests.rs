@@ -204,6 +204,28 @@ async fn a_dead_guest_is_not_waited_for_long() {
 }
 
 #[tokio::test]
+async fn silence_costs_no_disk_soon_where_no_tool_was_seen_to_start() {
+    let mut unsure = record_in(Stage::Rollback);
+    unsure.tool_started = false;
+    let cloud = with_snapshots(FakeCloud::new(), &unsure);
+    let asked = std::rc::Rc::new(std::cell::Cell::new(0));
+    let counted = asked.clone();
+    // The agent comes back after some minutes; no tool has run.
+    cloud.answers(move |key| match key {
+        "look" => {
+            counted.set(counted.get() + 1);
+            if counted.get() < 20 { (-1, "the agent is away".into()) } else { answer(&OLD) }
+        }
+        "undo" | "relook" => answer(&OLD),
+        "evidence" => EVIDENCE(),
+        other => panic!("{other}"),
+    });
+    let record = drive(&Rollback, &cloud, unsure, false).await;
+    assert_eq!(record.ending, Some(Outcome::Failed), "{record:?}");
+    assert!(asked.get() >= 20 && !cloud.done.borrow().iter().any(|what| what.starts_with("reset")));
+}
+
+#[tokio::test]
 async fn without_every_snapshot_nothing_is_reset() {
     let cloud = broken();
     cloud.snapshots.borrow_mut().pop();

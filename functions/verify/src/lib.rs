@@ -35,15 +35,17 @@ impl Act for Verify {
             Command::Lost(why) => return Ok(job.wait(30, why)),
             Command::Ran(output) => output,
         };
-        let finished = output.read(guest::read_finished)?;
+        let finished = job.heard("finish", &output, guest::read_finished)?;
         let settle = job.options.settle_seconds.unwrap_or(SETTLE);
+        // The stage's own limit follows the operator's word.
+        job.memo.longer = i64::try_from(settle.saturating_sub(SETTLE)).unwrap_or(0) * 1000;
         let script = scripts.verify(&job.record.policy.probes, settle);
         let output = match job.persistent_command("verify", &script, settle + SCRIPT_MARGIN).await? {
             Command::Pending => return Ok(job.wait(120, "the new system is being verified")),
             Command::Lost(why) => return Ok(job.wait(30, why)),
             Command::Ran(output) => output,
         };
-        let facts = output.read(guest::read_after)?;
+        let facts = job.heard("verify", &output, guest::read_after)?;
         let mut findings = judge_after(&facts, scripts.hop);
         findings.extend(judge_finished(&finished));
         let os = match scripts.shell() {
@@ -73,7 +75,7 @@ async fn observe<C: Cloud>(job: &mut Job<'_, C>, mut findings: Vec<Finding>, os:
         Command::Pending => Ok(observing(job, since, window)),
         Command::Lost(why) => Ok(job.wait(30, why)),
         Command::Ran(output) => {
-            let seen = judge_observation(&output.read(guest::read_observation)?);
+            let seen = judge_observation(&job.heard("observe", &output, guest::read_observation)?);
             let bad = seen.iter().any(Finding::blocks);
             findings.extend(seen);
             if bad || job.now - since >= window {

@@ -9,7 +9,7 @@ use crate::plan;
 use crate::policy::Mode;
 use crate::record::{
     Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
-    Record, Stage, State, Step, Timing,
+    Record, Stage, State, Step, TOOL_SENT, TOOL_STARTED, Timing,
 };
 
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
@@ -64,8 +64,11 @@ fn overdue(record: &Record, stage: Stage) -> Cause {
     if record.awaiting.is_some() {
         return Cause::permanent(Code::NotAcknowledged, "nobody acknowledged the risks of the plan in time");
     }
-    let limit = record.deadline().unwrap_or(record.entered_at) - record.entered_at;
+    let limit = record.deadline().unwrap_or(record.entered_at) - record.entered_at - record.memo.unwatched;
     let mut text = format!("{} took longer than {} min", stage.name(), limit / 60_000);
+    if record.memo.unwatched > 0 {
+        text.push_str(&format!(", and {} min in which it could not be looked at", record.memo.unwatched / 60_000));
+    }
     if !record.note.is_empty() {
         text.push_str("; last: ");
         text.push_str(&record.note);
@@ -76,6 +79,10 @@ fn overdue(record: &Record, stage: Stage) -> Cause {
 /// Longest pause between two tries after transient failures, milliseconds: the sweep's pace is a minute,
 /// and five of them are nothing beside a stage's deadline.
 const LONGEST_PAUSE: Millis = 300_000;
+
+/// So long the cloud may refuse to be asked, milliseconds, without its counting as the stage's own time: once packages
+/// were exchanged, an outage of the API must not take a healthy machine back.
+const OUTAGE: Millis = 6 * 3_600_000;
 
 /// For each so many that are ahead in a batch, one that waits looks a minute later.
 const QUEUE_STEP: usize = 20;
@@ -255,6 +262,8 @@ impl Next {
         self.record.touched = false;
         self.record.disks.clear();
         self.record.disks_back = false;
+        self.record.restored = false;
+        self.record.tool_started = false;
         self.record.awaiting = None;
     }
 
@@ -265,13 +274,24 @@ impl Next {
         self.record.os_after = Some(os);
         // What the tool has left behind short of the point of no return is taken back as what was prepared.
         self.record.prepared |= untouched;
+        self.record.restored = true;
+        self.record.disks_back |= !untouched;
+        let outcome = self.back();
+        let what = match outcome {
+            Outcome::Cancelled => "cancelled, the old system runs",
+            Outcome::Failed => "the point of no return was not reached, no disk was reset",
+            _ => "the old system runs again",
+        };
+        self.clean_up(outcome, what);
+    }
+
+    /// How a migration ends whose old system runs.
+    fn back(&self) -> Outcome {
         let cancelled = self.record.cause.as_ref().is_some_and(|cause| cause.code == Code::Cancelled);
-        match (cancelled, untouched) {
-            (true, _) => self.clean_up(Outcome::Cancelled, "cancelled, the old system runs"),
-            (false, true) if self.record.hop == 0 => {
-                self.clean_up(Outcome::Failed, "the point of no return was not reached, no disk was reset")
-            }
-            (false, _) => self.clean_up(Outcome::RolledBack, "the old system runs again"),
+        match (cancelled, self.record.disks_back) {
+            (true, _) => Outcome::Cancelled,
+            (false, false) if self.record.hop == 0 => Outcome::Failed,
+            (false, _) => Outcome::RolledBack,
         }
     }
 
@@ -330,7 +350,13 @@ impl Next {
         self.record.cause.get_or_insert(cause);
         let cloned = self.record.clone.is_some();
         self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);
+        let sent = self.record.memo.marks.contains_key(TOOL_SENT);
         match stage {
+            // No tool can be at work, whatever the guest's silence looks like: nothing has to go back.
+            Stage::Migrate if !sent && !cloned && !gone => {
+                self.record.touched = false;
+                self.clean_up(self.back(), "the tool was never started");
+            }
             // Something of ours is left in the guest, or in the account: a person must look.
             Stage::Cleanup => {
                 if not_undone {
@@ -356,6 +382,11 @@ impl Next {
     fn retry(&mut self, cause: Cause) {
         self.record.attempt = self.record.attempt.saturating_add(1);
         let pause = (5_000 << self.record.attempt.min(10)).min(LONGEST_PAUSE);
+        let exchanged = matches!(self.record.state, State::In(Stage::Migrate | Stage::Verify | Stage::Rollback));
+        let away = matches!(cause.code, Code::CloudCall | Code::Forbidden);
+        if exchanged && away && self.record.memo.unwatched < OUTAGE {
+            self.record.memo.unwatched += pause;
+        }
         let note = format!("{}: {}; trying again", cause.code, cause.text);
         let step = self.step("failed, will be tried again".into(), Some(cause), Vec::new());
         self.effects.push(Effect::Note(step));
@@ -386,6 +417,7 @@ impl Next {
         self.record.note.clear();
         self.record.awaiting = None;
         let memo = std::mem::take(&mut self.record.memo);
+        self.record.tool_started |= memo.marks.contains_key(TOOL_STARTED);
         if matches!(stage, Stage::Rollback | Stage::Cleanup) {
             let mut sent: Vec<CommandRef> = memo.commands.into_values().collect();
             sent.sort_by_key(|command| command.sent_at);

@@ -31,5 +31,6 @@ pub use event::{Decision, Effect, Event, Notice, Wish};
 pub use id::{InvalidId, MigrationId};
 pub use record::{
     BatchRef, Call, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence,
-    Exhibit, Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, Timing,
+    Exhibit, Memo, Millis, Outcome, Record, SCHEMA, SchemaError, SettingKind, Stage, State, Step, TOOL_SENT,
+    TOOL_STARTED, Timing,
 };

@@ -213,6 +213,9 @@ pub struct CommandRef {
     pub invoke_id: String,
     /// When.
     pub sent_at: Millis,
+    /// Whether Cloud Assistant says that it never came to the guest.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undelivered: bool,
 }
 
 /// What a stage remembers from one invocation to the next; empty when the stage is entered.
@@ -223,6 +226,10 @@ pub struct Memo {
     pub commands: BTreeMap<String, CommandRef>,
     /// When the stage did what has no id to find it by.
     pub marks: BTreeMap<String, Millis>,
+    /// Time in which nobody looked, or the cloud could not be asked, milliseconds: it is none of the stage's.
+    pub unwatched: Millis,
+    /// So much longer than usual the operator's settings let the stage take, milliseconds.
+    pub longer: Millis,
 }
 
 /// One line of history.
@@ -442,6 +449,12 @@ pub struct Record {
     /// Whether every disk that goes back is back: from then on a rollback only proves, and resets nothing again.
     #[serde(default)]
     pub disks_back: bool,
+    /// Whether the old system has proven that it runs again: what is left to do is no rollback.
+    #[serde(default)]
+    pub restored: bool,
+    /// Whether the guest said that the tool was started: until then its silence may be as old as the start.
+    #[serde(default)]
+    pub tool_started: bool,
     /// `t-…` of commands that the stage before had sent, the latest last: they must not go on beside an undo.
     #[serde(default)]
     pub orphans: Vec<String>,
@@ -449,6 +462,11 @@ pub struct Record {
 
 /// The mark of a rollback whose disks are all back.
 pub const DISKS_BACK: &str = "reset";
+/// The mark of a migrate stage whose tool may be under way: made before the tool is sent, and taken away when it is
+/// certain that it never came to the guest.
+pub const TOOL_SENT: &str = "tool sent";
+/// The mark of a migrate stage whose guest has said that the tool was started.
+pub const TOOL_STARTED: &str = "started";
 
 /// Why a stored record cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -515,6 +533,8 @@ impl Record {
             timings: Vec::new(),
             unclean: false,
             disks_back: false,
+            restored: false,
+            tool_started: false,
             orphans: Vec::new(),
         }
     }
@@ -572,7 +592,12 @@ impl Record {
             Stage::Verify => stage.deadline() + Millis::from(self.policy.observe_minutes) * MINUTE,
             _ => stage.deadline(),
         };
-        Some(self.entered_at + limit)
+        Some(self.entered_at + limit + self.memo.unwatched + self.memo.longer)
+    }
+
+    /// How long the stage is at work, milliseconds: without the time in which nobody could look.
+    pub fn elapsed(&self, now: Millis) -> Millis {
+        now - self.entered_at - self.memo.unwatched
     }
 
     /// The stored form.

@@ -199,16 +199,66 @@ fn cancel_means_something_at_every_stage() {
         (Stage::Prepare, Stage::Cleanup, Some(Outcome::Cancelled)),
         (Stage::Clone, Stage::Cleanup, Some(Outcome::Cancelled)),
         (Stage::Snapshot, Stage::Cleanup, Some(Outcome::Cancelled)),
-        (Stage::Migrate, Stage::Rollback, None),
+        // The tool was not sent yet.
+        (Stage::Migrate, Stage::Cleanup, Some(Outcome::Cancelled)),
         (Stage::Verify, Stage::Rollback, None),
         (Stage::Rollback, Stage::Rollback, None),
     ] {
         let record = after(stage, cancel());
         assert_eq!((record.state, record.ending), (State::In(then), ending), "{stage:?}");
     }
-    let rolling = after(Stage::Migrate, cancel());
+    let rolling = follow(with_tool_sent(), [cancel()]);
+    assert_eq!((rolling.state, rolling.ending), (State::In(Stage::Rollback), None));
     let back = decide(&rolling, Event::Restored { os: "x".into(), untouched: false }, 2).record;
     assert_eq!(back.ending, Some(Outcome::Cancelled));
+}
+
+/// In migrate, the tool may be under way.
+fn with_tool_sent() -> Record {
+    let mut record = record();
+    (record.state, record.touched) = (State::In(Stage::Migrate), true);
+    record.memo.marks.insert(migration::TOOL_SENT.into(), 1);
+    record
+}
+
+#[test]
+fn a_tool_that_was_never_sent_takes_nothing_back() {
+    let silent = || Event::Waiting { look_at: 0, progress: None, note: "the agent is away".into() };
+    let mut record = with_tool_sent();
+    let sent = decide(&record, silent(), record.deadline().unwrap()).record;
+    assert_eq!((sent.state, sent.tool_started), (State::In(Stage::Rollback), false));
+    record.memo.marks.insert(migration::TOOL_STARTED.into(), 2);
+    let started = decide(&record, silent(), record.deadline().unwrap()).record;
+    assert_eq!((started.state, started.tool_started), (State::In(Stage::Rollback), true));
+    record.memo.marks.clear();
+    let never = decide(&record, silent(), record.deadline().unwrap()).record;
+    assert_eq!((never.state, never.ending, never.touched), (State::In(Stage::Cleanup), Some(Outcome::Failed), false));
+}
+
+#[test]
+fn an_outage_of_the_cloud_is_no_time_of_the_stages() {
+    let away = || Event::Faulted(Cause::transient(Code::CloudCall, "503"));
+    let healthy = || Event::Verified { findings: vec![], os: "Debian 12".into() };
+    // So many minutes away; then it answers.
+    let after_outage = |stage: Stage, minutes: i64| {
+        let mut record = record();
+        (record.state, record.touched) = (State::In(stage), true);
+        let mut now = 0;
+        while now < minutes * 60_000 {
+            record = decide(&record, away(), now).record;
+            let Some(at) = record.look_at else { break };
+            now = at.max(now + 1);
+        }
+        (record, now)
+    };
+    let (record, now) = after_outage(Stage::Verify, 300);
+    assert_eq!(decide(&record, healthy(), now).record.hop, 1, "a healthy machine goes on");
+    let waiting = Event::Waiting { look_at: now, progress: None, note: String::new() };
+    assert_eq!(decide(&record, waiting, now).record.state, State::In(Stage::Verify), "it gets its time to answer");
+    let (record, _) = after_outage(Stage::Verify, 8 * 60);
+    assert_eq!(record.state, State::In(Stage::Rollback), "not for ever");
+    let (record, _) = after_outage(Stage::Precheck, 300);
+    assert_eq!(record.ending, Some(Outcome::Failed), "where nothing was changed it ends in time");
 }
 
 #[test]
@@ -498,6 +548,25 @@ fn cleaning_that_was_given_up_keeps_the_instance_locked_until_it_is_done() {
     }
 }
 
+/// The old system has proven itself, then the undo could not be done: tried again, no disk goes back once more.
+#[test]
+fn an_undo_that_is_tried_again_is_no_rollback() {
+    for (untouched, ending) in [(false, Outcome::RolledBack), (true, Outcome::Failed)] {
+        let mut record = record();
+        (record.state, record.touched, record.prepared) = (State::In(Stage::Rollback), true, true);
+        let given_up = [
+            Event::Restored { os: "Debian 11".into(), untouched },
+            Event::Faulted(Cause::permanent(Code::NotUndone, "the agent is away")),
+        ];
+        let stuck = follow(record, given_up);
+        assert_eq!((stuck.state, stuck.unclean), (State::Ended(Outcome::Stuck), true));
+        let again = follow(stuck, [Event::Wished(Wish::Retry { by: "li".into() })]);
+        assert_eq!((again.state, again.ending), (State::In(Stage::Cleanup), Some(ending)));
+        assert!(again.must_undo());
+        assert_eq!(follow(again, [Event::Cleaned]).state, State::Ended(ending));
+    }
+}
+
 #[test]
 fn a_rollback_that_is_tried_again_resets_no_disk_twice() {
     let mut record = record();
@@ -514,7 +583,8 @@ fn what_a_stage_had_sent_is_known_to_whoever_takes_it_back() {
     let mut record = record();
     record.state = State::In(Stage::Prepare);
     for (key, sent_at) in [("prepare-1", 1), ("prepare-2", 2)] {
-        let command = migration::CommandRef { invoke_id: format!("t-{sent_at}"), sent_at };
+        let invoke_id = format!("t-{sent_at}");
+        let command = migration::CommandRef { invoke_id, sent_at, undelivered: false };
         record.memo.commands.insert(key.into(), command);
     }
     let cancelled = follow(record, [Event::Wished(Wish::Cancel { by: "li".into() })]);

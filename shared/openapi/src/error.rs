@@ -53,6 +53,16 @@ pub enum ErrorKind {
 }
 
 impl ApiError {
+    /// Whether it is certain that nothing was done: the service refused, or the request never left.
+    pub fn is_refusal(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Service { http_status, .. } => (400..500).contains(http_status),
+            ErrorKind::Transport { sent, .. } => !sent,
+            ErrorKind::Decode(_) => false,
+            ErrorKind::Invalid(_) => true,
+        }
+    }
+
     /// The service's error code; empty when it did not answer with one.
     pub fn code(&self) -> &str {
         match &self.kind {

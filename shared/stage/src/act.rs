@@ -135,7 +135,7 @@ impl<'a, C: Cloud> Job<'a, C> {
             };
             return match self.cloud.run_command(&request).await {
                 Ok(invoke_id) => {
-                    let sent = CommandRef { invoke_id, sent_at: self.now };
+                    let sent = CommandRef { invoke_id, sent_at: self.now, undelivered: false };
                     self.memo.commands.insert(key.to_owned(), sent);
                     Ok(Command::Pending)
                 }
@@ -157,7 +157,7 @@ impl<'a, C: Cloud> Job<'a, C> {
                 Command::Lost(format!("{key} ({invoke_id}) was killed: exit code {:?}", result.exit_code))
             }
             // 194 (reboot; 3010 on Windows) may be reported as either.
-            "Success" | "Failed" if result.exit_code.is_some() && !interrupted(&result.error_code) => {
+            "Success" | "Failed" if result.exit_code.is_some() && ran_to_its_end(&result.error_code) => {
                 Command::Ran(Output {
                     exit_code: result.exit_code.unwrap_or_default(),
                     text: result.output,
@@ -166,6 +166,9 @@ impl<'a, C: Cloud> Job<'a, C> {
                 })
             }
             status => {
+                if let Some(sent) = self.memo.commands.get_mut(key) {
+                    sent.undelivered = never_came(status, &result.error_code);
+                }
                 Command::Lost(format!("{key} ({invoke_id}): {status} {} {}", result.error_code, result.error_info))
             }
         })
@@ -201,10 +204,35 @@ impl<'a, C: Cloud> Job<'a, C> {
     /// Like [`Job::command`], for a command that may be lost: it is sent again under the next number, the
     /// first times at once, then at most every ten seconds.
     pub async fn persistent_command(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
+        self.persistent(key, script, timeout_secs, true).await
+    }
+
+    /// The same, but one that never came to the guest is not sent again in this look: what its loss means is to be
+    /// stored first ([`Job::may_have_come`]).
+    pub async fn accounted_command(&mut self, key: &str, script: &str, timeout_secs: u64) -> Result<Command, Fault> {
+        let outcome = self.persistent(key, script, timeout_secs, false).await;
+        if matches!(&outcome, Err(Fault::Cloud(error)) if !error.is_refusal()) {
+            // It may have been taken all the same.
+            self.mark(&format!("?{key}"));
+        }
+        outcome
+    }
+
+    async fn persistent(
+        &mut self,
+        key: &str,
+        script: &str,
+        timeout_secs: u64,
+        at_once: bool,
+    ) -> Result<Command, Fault> {
         const PAUSE: Millis = 10_000;
         let name = self.numbered(key);
         let outcome = self.command(&name, script, timeout_secs).await?;
         match (&outcome, self.memo.commands.get(&name)) {
+            (Command::Lost(_), Some(sent)) if sent.undelivered && !at_once => {
+                self.forget(key);
+                Ok(outcome)
+            }
             (Command::Lost(_), Some(sent)) if self.number(key) <= 3 || self.now - sent.sent_at >= PAUSE => {
                 self.command_again(key, script, timeout_secs).await
             }
@@ -220,8 +248,34 @@ impl<'a, C: Cloud> Job<'a, C> {
 
     /// What became of a command does not count: the next look sends it under the next number.
     pub fn forget(&mut self, key: &str) {
-        self.memo.commands.remove(&self.numbered(key));
+        if self.memo.commands.remove(&self.numbered(key)).is_some_and(|sent| !sent.undelivered) {
+            self.mark(&format!("?{key}"));
+        }
         self.memo.marks.insert(format!("#{key}"), self.number(key) + 1);
+    }
+
+    /// Whether a command of this name may have come to the guest: ECS took it, and does not say that it never did.
+    pub fn may_have_come(&self, key: &str) -> bool {
+        let sent = self.memo.commands.get(&self.numbered(key));
+        self.marked(&format!("?{key}")).is_some() || sent.is_some_and(|sent| !sent.undelivered)
+    }
+
+    /// Reads what the last command of this name said. One that did not come to its last word (a shutdown ends
+    /// PowerShell with an exit code like any other) decides nothing: it is sent again, some times.
+    pub fn heard<T>(
+        &mut self,
+        key: &str,
+        output: &Output,
+        read: impl FnOnce(&str) -> Result<T, guest::OutputError>,
+    ) -> Result<T, Fault> {
+        const AGAIN: i64 = 3;
+        output.read(read).map_err(|fault| match fault {
+            Fault::Output { .. } if self.number(key) <= AGAIN => {
+                self.forget(key);
+                Cause::transient(Code::GuestOutput, fault.to_string()).into()
+            }
+            other => other,
+        })
     }
 
     fn number(&self, key: &str) -> i64 {
@@ -235,6 +289,11 @@ impl<'a, C: Cloud> Job<'a, C> {
     /// When the stage noted that it did something; None when it has not.
     pub fn marked(&self, what: &str) -> Option<Millis> {
         self.memo.marks.get(what).copied()
+    }
+
+    /// Takes such a note back.
+    pub fn unmark(&mut self, what: &str) {
+        self.memo.marks.remove(what);
     }
 
     /// Notes that the stage did something.
@@ -299,12 +358,28 @@ impl<'a, C: Cloud> Job<'a, C> {
     }
 }
 
-/// Cloud Assistant's codes for a command that did not run to its own end.
-fn interrupted(error_code: &str) -> bool {
-    matches!(
-        error_code,
-        "ExecutionInterrupted" | "ClientNotRunning" | "ClientNotResponse" | "DeliveryTimeout" | "InstanceNotRunning"
-    )
+/// Whether Cloud Assistant says that the command came to its own end, well or not. Source: ECS API reference,
+/// DescribeInvocationResults, ErrorCode.
+fn ran_to_its_end(error_code: &str) -> bool {
+    matches!(error_code, "" | "ExitCodeNonzero")
+}
+
+/// Whether Cloud Assistant says that the command never came to the guest. Source: as above; `Aborted`, `Invalid` and
+/// `Error` are commands that could not be sent.
+fn never_came(status: &str, error_code: &str) -> bool {
+    matches!(status, "Aborted" | "Invalid")
+        || matches!(
+            error_code,
+            "ClientNotRunning"
+                | "ClientIsUpgrading"
+                | "ClientNeedUpgrade"
+                | "DeliveryTimeout"
+                | "InstanceNotRunning"
+                | "SecurityGroupRuleDenied"
+                | "CommandNotApplicable"
+                | "AccountNotExists"
+                | "DirectoryNotExists"
+        )
 }
 
 impl Output {
@@ -319,6 +394,28 @@ impl Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_end_of_its_own_is_an_end() {
+        for code in ["", "ExitCodeNonzero"] {
+            assert!(ran_to_its_end(code), "{code}");
+        }
+        for code in ["ClientIsUpgrading", "ExecutionException", "ExecutionInterrupted", "SomethingNew"] {
+            assert!(!ran_to_its_end(code), "{code}");
+        }
+        // What has begun may have done anything.
+        for (status, code, never) in [
+            ("Aborted", "ClientNotResponse", true),
+            ("Failed", "ClientIsUpgrading", true),
+            ("Failed", "DeliveryTimeout", true),
+            ("Failed", "ExecutionInterrupted", false),
+            ("Timeout", "ExecutionTimeout", false),
+            ("Terminated", "", false),
+            ("Failed", "ClientNotResponse", false),
+        ] {
+            assert_eq!(never_came(status, code), never, "{status} {code}");
+        }
+    }
 
     #[test]
     fn an_answer_whose_beginning_is_missing_is_none() {

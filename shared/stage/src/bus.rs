@@ -16,6 +16,10 @@ pub const STAGE_ENTERED: &str = "osferry:Stage:Entered";
 pub const PLAN_AWAITING: &str = "osferry:Plan:Awaiting";
 /// Type of the event that tells the end.
 pub const MIGRATION_ENDED: &str = "osferry:Migration:Ended";
+/// Type of the event that tells what a scan cannot open.
+pub const SCAN_PROBLEM: &str = "osferry:Scan:Problem";
+/// Type of the event that tells what a scan found.
+pub const SCAN_FINISHED: &str = "osferry:Scan:Finished";
 
 /// Takes events.
 #[allow(async_fn_in_trait)] // Handlers run on the task that called them; no Send is needed.
@@ -32,7 +36,8 @@ impl Bus for Client {
 
 /// The event that wakes `stage` for a migration. `id` is unique for the occasion.
 pub fn stage_requested(bus: &str, id: String, migration: &MigrationId, stage: Stage, now: Millis) -> CloudEvent {
-    event(bus, id, STAGE_REQUESTED, migration, now, json!({ "migrationId": migration, "stage": stage }))
+    let data = json!({ "migrationId": migration, "stage": stage });
+    event(bus, id, STAGE_REQUESTED, migration.as_str(), now, data)
 }
 
 /// The event that tells people and other systems.
@@ -57,15 +62,16 @@ pub fn notice(bus: &str, id: String, record: &Record, notice: Notice, now: Milli
             MIGRATION_ENDED
         }
     };
-    event(bus, id, kind, &record.id, now, data)
+    event(bus, id, kind, record.id.as_str(), now, data)
 }
 
-fn event(bus: &str, id: String, kind: &str, migration: &MigrationId, now: Millis, data: Value) -> CloudEvent {
+/// An event of OS Ferry's about `subject`. `id` is unique for the occasion: what is told again has the same.
+pub fn event(bus: &str, id: String, kind: &str, subject: &str, now: Millis, data: Value) -> CloudEvent {
     CloudEvent {
         id,
         source: SOURCE.into(),
         kind: kind.into(),
-        subject: migration.to_string(),
+        subject: subject.into(),
         time: Timestamp::from_millisecond(now).unwrap_or_default().to_string(),
         bus: bus.into(),
         data,

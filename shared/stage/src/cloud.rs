@@ -12,8 +12,12 @@ use openapi::error::ErrorKind;
 /// ECS as the stages use it.
 #[allow(async_fn_in_trait)] // Handlers run on the task that called them; no Send is needed.
 pub trait Cloud {
-    /// One page of the instances that carry `tag`, and the token of the next.
-    async fn instances(&self, tag: &str, token: Option<String>) -> Result<(Vec<Instance>, Option<String>), ApiError>;
+    /// One page of the instances that carry `tag`, or of all of the region, and the token of the next.
+    async fn instances(
+        &self,
+        tag: Option<&str>,
+        token: Option<String>,
+    ) -> Result<(Vec<Instance>, Option<String>), ApiError>;
     /// The instance; None when it is not listed, because it does not exist or may not be seen.
     async fn instance(&self, instance_id: &str) -> Result<Option<Instance>, ApiError>;
     /// The instances of these ids that are listed; any number of ids, no ids are no instances.
@@ -131,9 +135,13 @@ pub fn is_told(operation: &str, name: &str) -> bool {
 }
 
 impl Cloud for Client {
-    async fn instances(&self, tag: &str, token: Option<String>) -> Result<(Vec<Instance>, Option<String>), ApiError> {
+    async fn instances(
+        &self,
+        tag: Option<&str>,
+        token: Option<String>,
+    ) -> Result<(Vec<Instance>, Option<String>), ApiError> {
         let request = DescribeInstances {
-            tags: vec![Tag::new(tag, "")],
+            tags: tag.map(|key| Tag::new(key, "")).into_iter().collect(),
             paging: Paging { next_token: token, max_results: Some(100) },
             ..DescribeInstances::default()
         };

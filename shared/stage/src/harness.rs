@@ -159,6 +159,21 @@ async fn acquire<C, R: Records, B>(
     Ok(env.records.acquire(stored, &lease).await?)
 }
 
+/// A row is looked at within a minute or two of its time. When it is this much later, nobody could look (Function
+/// Compute, EventBridge or Tablestore were away): that is no time of the stage's, and the guest has had no chance to
+/// answer.
+const OVERSLEPT: Millis = 300_000;
+
+fn watched(record: &Record, now: Millis) -> Record {
+    let mut record = record.clone();
+    let late = record.look_at.map_or(0, |at| now - at);
+    if late > OVERSLEPT {
+        tracing::warn!(migration_id = %record.id, minutes = late / 60_000, "nobody has looked for long");
+        record.memo.unwatched += late;
+    }
+    record
+}
+
 /// What came of a person's wish.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wished {
@@ -254,8 +269,8 @@ async fn act_and_commit<A: Act, C: Cloud, R: Records, B: Bus>(
     stored: &Stored,
     invocation: &Invocation,
 ) -> Result<Option<(i64, bool)>, StageError> {
-    let before = &stored.record;
     let now = (env.clock)();
+    let before = &watched(&stored.record, now);
     let limit = time_to_act(invocation.deadline - now);
     let past = match A::LOOKS_BACK {
         true => {

@@ -183,6 +183,20 @@ pub enum RecordsError {
     },
 }
 
+impl RecordsError {
+    /// Whether one row is the trouble, and not Tablestore or the way to it: others can be read and written.
+    pub fn concerns_one_row(&self) -> bool {
+        match self {
+            Self::Schema { .. } | Self::BadRow { .. } => true,
+            Self::Tablestore(error) => {
+                // The client has tried again where that helps.
+                matches!(error.code(), Some("OTSParameterInvalid" | "OTSRowOperationConflict"))
+                    && !error.is_table_missing()
+            }
+        }
+    }
+}
+
 /// A row that somebody must look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -241,4 +255,35 @@ pub trait Records {
 /// The event in its stored form.
 pub(crate) fn stored_event(event: &CloudEvent) -> Outgoing {
     Outgoing::Event(event.to_value())
+}
+
+#[cfg(test)]
+mod tests {
+    use tablestore::error::On;
+
+    use super::*;
+
+    #[test]
+    fn the_service_or_one_row_is_the_trouble() {
+        let service = |code: &str, message: &str| {
+            let on = On { operation: "PutRow", table: "migrations".into() };
+            let (code, message) = (code.into(), message.into());
+            Error::Service { on, code, message, status: 400, request_id: "r".into() }
+        };
+        for (code, message, of_one) in [
+            ("OTSParameterInvalid", "The length of attribute column: 'record' exceeds the MaxLength", true),
+            ("OTSParameterInvalid", "table not exist", false),
+            ("OTSRowOperationConflict", "", true),
+            ("OTSServerBusy", "", false),
+            ("OTSNoPermissionAccess", "", false),
+            ("OTSAuthFailed", "", false),
+        ] {
+            assert_eq!(RecordsError::from(service(code, message)).concerns_one_row(), of_one, "{code} {message}");
+        }
+        let on = On { operation: "PutRow", table: "locks".into() };
+        let unanswered = Error::FateUnknown { on, why: Box::new(service("OTSTimeout", "")) };
+        assert!(!RecordsError::from(unanswered).concerns_one_row());
+        let bad = RecordsError::BadRow { table: LOCKS, key: "i-1".into(), problem: "x".into() };
+        assert!(bad.concerns_one_row());
+    }
 }

@@ -94,6 +94,12 @@ fn target() -> Result<PathBuf, Error> {
     Ok(target_dir()?.parent().ok_or("no target directory")?.to_owned())
 }
 
+/// Migrations that are under way by what `detect` answers: the guest's first heartbeat may have been faster.
+pub fn under_way(seen: &Value) -> u64 {
+    let opened = seen["opened"].as_array().map_or(0, Vec::len) as u64;
+    opened + seen["alreadyOpen"].as_u64().unwrap_or_default()
+}
+
 /// Exactly one snapshot of every disk.
 pub async fn one_snapshot_per_disk(rig: &Rig, record: &Record) -> Result<(), Error> {
     let disks = rig.operator.ecs.describe_disks(&record.instance_id).await?;

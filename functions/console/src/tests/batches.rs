@@ -1,4 +1,4 @@
-use migration::BatchRef;
+use migration::{BatchRef, TOOL_SENT};
 use stage::records::{Lease, Member};
 
 use super::*;
@@ -33,6 +33,7 @@ async fn a_batch_is_stopped_at_one_word() {
     let waits = member(&world, 1, |_| ()).await;
     let goes_back = member(&world, 2, |record| {
         (record.state, record.touched) = (State::In(Stage::Migrate), true);
+        record.memo.marks.insert(TOOL_SENT.into(), NOW);
     })
     .await;
     member(&world, 3, |record| record.state = State::In(Stage::Rollback)).await;

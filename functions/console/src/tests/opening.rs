@@ -43,6 +43,13 @@ async fn a_batch_is_opened_once_with_what_was_asked_for() {
     let batch = body["batch"].as_str().unwrap();
     let (_, listed) = ann(&world, "GET", &format!("/migrations?batch={batch}"), json!(null)).await;
     assert_eq!(listed["counts"], json!({ "precheck": 2 }));
+    let unreadable: MigrationId = listed["migrations"][0]["migrationId"].as_str().unwrap().parse().unwrap();
+    let json = world.records.json(&unreadable).unwrap();
+    world.records.raw(&unreadable, |json| json.truncate(20));
+    let (status, listed) = ann(&world, "GET", &format!("/migrations?batch={batch}"), json!(null)).await;
+    assert_eq!((status, &listed["counts"]), (200, &json!({ "precheck": 1, "unreadable": 1 })));
+    assert!(listed["migrations"][0]["error"].as_str().unwrap().starts_with("OSF-E004"), "{listed}");
+    world.records.raw(&unreadable, |now| *now = json);
     let (_, listed) = ann(&world, "GET", "/migrations?instance=i-2", json!(null)).await;
     assert_eq!(listed["migrations"][0]["to"], "AlmaLinux 9");
     assert_eq!((listed["migrations"].as_array().unwrap().len(), &listed["next"]), (1, &json!(null)));

@@ -25,16 +25,17 @@ impl Next {
             (Wish::GoBack { by }, State::Ended(Outcome::Succeeded)) if self.record.touched => {
                 self.record.cause = Some(Cause::permanent(Code::WantedBack, format!("{by} wants the old system back")));
                 self.record.disks_back = false;
+                self.record.restored = false;
                 self.revive(Stage::Rollback, "back to the snapshots");
             }
-            (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched => {
+            (Wish::Retry { .. }, State::Ended(Outcome::Stuck)) if self.record.touched && !self.record.restored => {
                 self.revive(Stage::Rollback, "the rollback is tried again");
             }
             (Wish::Retry { .. }, State::Ended(outcome)) if self.record.unclean => {
                 self.revive(Stage::Cleanup, "cleaning up is tried again");
-                // An undo that had left something is what made it stuck.
-                let undo = outcome == Outcome::Stuck && self.record.prepared;
-                self.record.ending = Some(if undo { Outcome::Failed } else { outcome });
+                // An undo that had left something is what made it stuck: it ends as it would have without.
+                let undo = outcome == Outcome::Stuck && (self.record.prepared || self.record.restored);
+                self.record.ending = Some(if undo { self.back() } else { outcome });
             }
             (Wish::Retry { .. }, State::Ended(outcome)) if outcome != Outcome::Succeeded => {
                 let drilled = self.record.drill.as_ref().is_some_and(|drill| !drill.passed);

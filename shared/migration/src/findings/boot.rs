@@ -120,6 +120,18 @@ const SIGNS: &[(Kind, &[&str])] = &[
     ),
 ];
 
+/// What only a kernel's userland says.
+const BEYOND_LOADER: &[&str] = &[
+    "==> processing phase",
+    "reached target",
+    "[  ok  ]",
+    "started ",
+    "systemd",
+    "upgrading ",
+    "installing ",
+    "dracut",
+];
+
 /// What became of the reboot. Pure; whoever asks goes on asking until it is neither [`BootOutcome::Finishing`],
 /// [`BootOutcome::StillDark`] nor [`BootOutcome::NotYet`].
 pub fn judge_boot(facts: &BootFacts<'_>) -> BootOutcome {
@@ -164,6 +176,10 @@ fn judge_silence(facts: &BootFacts<'_>) -> BootOutcome {
             (up, bad) = (true, None);
         }
         let sign = SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| lower.contains(sign)));
+        // Boot loaders complain and go on.
+        if matches!(bad, Some(BootOutcome::BootLoader(_))) && BEYOND_LOADER.iter().any(|sign| lower.contains(sign)) {
+            bad = None;
+        }
         if let (None, Some((kind, _))) = (&bad, sign) {
             bad = Some(kind(line.trim().chars().take(200).collect()));
         }

@@ -40,6 +40,7 @@ pub fn record_in(stage: Stage) -> Record {
     record.state = State::In(stage);
     if stage > Stage::Snapshot {
         record.touched = stage >= Stage::Migrate;
+        record.tool_started = stage > Stage::Migrate;
         record.disks = [("d-1", "s-1"), ("d-2", "s-2")]
             .map(|(disk, snapshot)| DiskSnapshot {
                 disk_id: disk.into(),

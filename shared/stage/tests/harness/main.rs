@@ -45,7 +45,7 @@ fn world() -> World {
     NOW.set(1_000_000);
     let records = MemoryRecords::default();
     let mut record = record_in(Stage::Precheck);
-    record.entered_at = 1_000_000;
+    (record.entered_at, record.look_at) = (1_000_000, Some(1_000_000));
     records.put(&record);
     Env {
         cloud: FakeCloud::new(),
@@ -206,6 +206,26 @@ async fn after_a_crash_the_lease_runs_out_and_the_row_is_due() {
     let due = world.records.due(NOW.get()).await.unwrap();
     assert_eq!(due.len(), 1, "the sweep finds it");
     assert_eq!(step(&world, &stage, &id, &invocation("r-3")).await.unwrap(), Handled::Acted);
+}
+
+#[tokio::test]
+async fn time_in_which_nobody_looked_is_none_of_the_stages() {
+    let world = world();
+    let id = record_in(Stage::Precheck).id;
+    let stage = acting(|_| Ok(waiting(60)));
+    step(&world, &stage, &id, &invocation("r-1")).await.unwrap();
+    // Function Compute was away for an hour; the stage has a quarter of one.
+    NOW.set(NOW.get() + 3_600_000);
+    step(&world, &stage, &id, &invocation("r-2")).await.unwrap();
+    let record = world.records.load(&id).await.unwrap().unwrap().record;
+    assert_eq!((record.state, record.memo.unwatched), (State::In(Stage::Precheck), 3_540_000));
+    // Looked at as usual, it is overdue in the end.
+    for minute in 0..16 {
+        NOW.set(NOW.get() + 60_000);
+        step(&world, &stage, &id, &invocation(&format!("r-3-{minute}"))).await.unwrap();
+    }
+    let record = world.records.load(&id).await.unwrap().unwrap().record;
+    assert_eq!(record.cause.map(|cause| cause.code), Some(Code::Deadline));
 }
 
 #[tokio::test]

@@ -89,6 +89,17 @@ fn the_console_tells_how_a_boot_ended() {
 }
 
 #[test]
+fn a_boot_loader_that_complains_and_goes_on_is_none_that_stands_still() {
+    // With `quiet` no kernel announces itself.
+    let console = "error: no such device: 0f3c-1a2b.\n==> Processing phase `RPMUpgrade`\n  Upgrading: glibc 2/900\n";
+    assert_eq!(judge(None, 5, console), BootOutcome::StillDark);
+    let console = "error: no such partition.\n[  OK  ] Reached target Basic System.\n";
+    assert_eq!(judge(None, 5, console), BootOutcome::StillDark);
+    let console = "error: no such device: 0f3c-1a2b.\n[  OK  ] Started x.\nKernel panic - not syncing: no init\n";
+    assert!(matches!(judge(None, 5, console), BootOutcome::KernelPanic(_)));
+}
+
+#[test]
 fn earlier_boots_on_the_console_do_not_count() {
     let console = "Kernel panic - not syncing: old\n[    0.0] Linux version 4.18.0\n[   20.1] systemd[1]: Started.\n";
     assert_eq!(judge(None, 5, console), BootOutcome::StillDark);

@@ -4,11 +4,20 @@ use super::made::kind_name;
 use super::*;
 
 impl Cloud for FakeCloud {
-    async fn instances(&self, tag: &str, _token: Option<String>) -> Result<(Vec<Instance>, Option<String>), ApiError> {
+    async fn instances(
+        &self,
+        tag: Option<&str>,
+        token: Option<String>,
+    ) -> Result<(Vec<Instance>, Option<String>), ApiError> {
+        const PAGE: usize = 100;
         self.call("DescribeInstances", || {
             let made = self.made_instances.borrow();
-            let tagged = made.iter().filter(|made| made.tags.iter().any(|has| has.key == tag)).cloned();
-            Ok((self.instance.borrow().clone().into_iter().chain(tagged).collect(), None))
+            let all = self.instance.borrow().clone().into_iter().chain(made.iter().cloned());
+            let has = |instance: &Instance| tag.is_none_or(|key| instance.tags.iter().any(|tag| tag.key == key));
+            let all: Vec<Instance> = all.filter(has).collect();
+            let from = token.and_then(|token| token.parse().ok()).unwrap_or(0);
+            let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
+            Ok((all.into_iter().skip(from).take(PAGE).collect(), next))
         })
     }
 
