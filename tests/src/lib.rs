@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use local_cloud::admin::CreateInstance;
 use local_cloud::cloud::Endpoint;
 use local_cloud::operator::Operator;
+use local_cloud::ram::REFUSED;
 use migration::{MigrationId, Record, Step};
 use openapi::ecs::{DescribeInstances, DescribeSnapshots, RunCommand, Snapshot, Tag};
 use serde_json::{Value, json};
@@ -60,10 +61,7 @@ impl Rig {
         std::fs::create_dir_all(&options.state_dir)?;
         let (child, operator) = launch(&options).await?;
         let rig = Self { options, child, operator };
-        let existing = rig.operator.tablestore.list_table().await?;
-        for table in tables().iter().filter(|table| !existing.contains(&table.name)) {
-            rig.operator.tablestore.create_table(table, &tablestore::TableOptions::default()).await?;
-        }
+        create_tables(&rig.operator.tablestore).await?;
         Ok(rig)
     }
 
@@ -230,6 +228,14 @@ impl Rig {
         }
     }
 
+    /// What functions tried that their roles may not do, as the cloud has logged it.
+    pub fn refusals(&self) -> Result<Vec<String>, Error> {
+        let log = std::fs::read_to_string(self.options.state_dir.join("cloud.log"))?;
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let fields = lines.map(|mut line| line["fields"].take()).filter(|fields| fields["message"] == REFUSED);
+        Ok(fields.map(|fields| fields.to_string()).collect())
+    }
+
     /// Where the cloud keeps everything.
     pub fn state_dir(&self) -> &Path {
         &self.options.state_dir
@@ -241,6 +247,17 @@ impl Drop for Rig {
         // The last resort is the cloud's own watch over this process.
         let _ = terminate(&mut self.child);
     }
+}
+
+/// Makes the tables that are not there yet; their names.
+pub async fn create_tables(client: &tablestore::Client) -> Result<Vec<String>, Error> {
+    let existing = client.list_table().await?;
+    let mut created = Vec::new();
+    for table in tables().into_iter().filter(|table| !existing.contains(&table.name)) {
+        client.create_table(&table, &tablestore::TableOptions::default()).await?;
+        created.push(table.name);
+    }
+    Ok(created)
 }
 
 fn terminate(child: &mut Child) -> Result<(), Error> {
@@ -280,6 +297,8 @@ async fn launch(options: &Options) -> Result<(Child, Operator), Error> {
         bin.clone().into(),
         "--s-yaml".into(),
         machine::root().join("s.yaml").into(),
+        "--policy-dir".into(),
+        machine::root().join("infra/ram").into(),
     ];
     if !options.extra.iter().any(|argument| argument == OWNER) {
         arguments.extend([OWNER.into(), std::process::id().to_string().into()]);

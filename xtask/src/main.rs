@@ -1,10 +1,11 @@
-//! Developer commands: `cargo xtask demo`, `test`, `package`, `bench`, `docs`.
+//! Developer commands: `cargo xtask demo`, `test`, `package`, `tables`, `bench`, `docs`.
 
 mod bench;
 mod build;
 mod demo;
 mod docs;
 mod package;
+mod tables;
 mod test;
 
 use std::process::ExitCode;
@@ -36,6 +37,9 @@ enum Command {
     },
     /// Builds the functions for a deployment into target/fc.
     Package,
+    /// Makes the tables of Tablestore that are not there yet, by REGION, OTS_INSTANCE and an access key in
+    /// ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET.
+    Tables,
     /// Measures, beside peers in the same run; asserts nothing about time.
     Bench {
         /// What is measured.
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Demo { keep, all_paths } => demo::run(keep, all_paths),
         Command::Test { filter } => test::run(filter.as_deref()),
         Command::Package => package::run(),
+        Command::Tables => tables::run(),
         Command::Bench { what } => bench::run(what),
         Command::Docs { check } => docs::run(check),
     };

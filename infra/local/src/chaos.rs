@@ -210,8 +210,13 @@ mod tests {
     fn only_processes_are_killed() {
         let (sent, killed) = std::sync::mpsc::channel();
         let chaos = Chaos::with_killers(Box::new(move |id| sent.send(id.to_owned()).unwrap()), Box::new(|| {}));
-        let identity =
-            |who| Identity { access_key_id: "ak".into(), access_key_secret: "sk".into(), security_token: None, who };
+        let identity = |who| Identity {
+            access_key_id: "ak".into(),
+            access_key_secret: "sk".into(),
+            security_token: None,
+            who,
+            policy: None,
+        };
         chaos.kill_caller(&identity(Who::Operator));
         chaos.kill_caller(&identity(function("migrate")));
         assert_eq!(killed.try_iter().collect::<Vec<_>>(), ["c-migrate"]);

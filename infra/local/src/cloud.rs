@@ -17,6 +17,7 @@ use crate::eventbridge::{EventBridge, Place};
 use crate::fc::{self, FunctionCompute, Tuning};
 use crate::front::{self, Services, Web, handler};
 use crate::guest::{Machine, MachineConfig};
+use crate::ram::{self, Policies};
 use crate::seams::{Hypervisor, ServiceError};
 use crate::store::Store;
 use crate::tablestore::Tablestore;
@@ -40,13 +41,20 @@ impl LocalCloud {
     /// Opens what the state directory remembers; nothing runs yet.
     ///
     /// # Errors
-    /// Another cloud holds the directory; s.yaml is not accepted; this machine cannot run guests.
+    /// Another cloud holds the directory; s.yaml or a policy is not accepted; this machine cannot run guests.
     pub fn open(config: Config) -> Result<Self, ServiceError> {
         let config = Arc::new(config);
         fs::create_dir_all(&config.state_dir).map_err(ServiceError::internal)?;
         let lock = lock(&config.state_dir)?;
         let store = Store::open(&config.state_dir.join("store"))?;
-        let keyring = Keyring::open(&store)?;
+        let place = ram::Place {
+            region: config.region.clone(),
+            account_id: config.account_id.clone(),
+            ots_instance: config.ots_instance.clone(),
+        };
+        let policies = Policies::load(&config.policy_dir, &place);
+        let policies = policies.map_err(|error| ServiceError::new(400, "InvalidArgument", error.to_string()))?;
+        let keyring = Keyring::open(&store, policies)?;
         let exe = std::env::current_exe().map_err(ServiceError::internal)?;
         let machine = Machine::open(MachineConfig {
             state_dir: config.state_dir.clone(),

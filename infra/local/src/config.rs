@@ -12,6 +12,8 @@ pub struct Config {
     pub image_dir: PathBuf,
     /// The s.yaml whose functions and triggers are served.
     pub s_yaml: PathBuf,
+    /// Directory of the policies, one file per role.
+    pub policy_dir: PathBuf,
     /// Directory of the function binaries, one file per function name.
     pub function_dir: PathBuf,
     /// Port on 127.0.0.1; 0 picks a free one.

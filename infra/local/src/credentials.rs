@@ -1,11 +1,12 @@
 //! Access keys: the operator's, and a temporary one for every function process, as its role would
-//! give it. A request's access key thus tells who called.
+//! give it. A request's access key thus tells who called, and what they may do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ram::{self, Denied, Policies, Policy};
 use crate::seams::ServiceError;
 use crate::store::Store;
 
@@ -34,6 +35,22 @@ pub struct Identity {
     pub security_token: Option<String>,
     /// Whose it is.
     pub who: Who,
+    /// What its role may do; a function's that has none may do nothing.
+    #[serde(skip)]
+    pub policy: Option<Arc<Policy>>,
+}
+
+impl Identity {
+    /// Whether RAM permits `action` (`ecs:ResetDisk`) on `resource` (`disk/d-1`, or `*`). The operator may do everything.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn check(&self, action: &str, resource: &str) -> Result<(), Denied> {
+        match &self.who {
+            Who::Operator => Ok(()),
+            Who::Function { name, .. } => ram::check(self.policy.as_deref(), name, action, resource),
+        }
+    }
 }
 
 /// Every key that is valid now.
@@ -41,11 +58,12 @@ pub struct Identity {
 pub struct Keyring {
     operator: Identity,
     temporary: Arc<Mutex<HashMap<String, Identity>>>,
+    policies: Policies,
 }
 
 impl Keyring {
-    /// Reads the operator's key from the store, or makes it at the first start.
-    pub fn open(store: &Store) -> Result<Self, ServiceError> {
+    /// Reads the operator's key from the store, or makes it at the first start. Roles have these `policies`.
+    pub fn open(store: &Store, policies: Policies) -> Result<Self, ServiceError> {
         let space = store.space("credentials")?;
         let operator = match space.get::<Identity>("operator")? {
             Some(identity) => identity,
@@ -55,6 +73,7 @@ impl Keyring {
                     access_key_secret: secret(30),
                     security_token: None,
                     who: Who::Operator,
+                    policy: None,
                 };
                 let mut batch = store.batch();
                 batch.put(&space, "operator", &identity)?;
@@ -62,7 +81,7 @@ impl Keyring {
                 identity
             }
         };
-        Ok(Self { operator, temporary: Arc::default() })
+        Ok(Self { operator, temporary: Arc::default(), policies })
     }
 
     /// The operator's key.
@@ -70,13 +89,14 @@ impl Keyring {
         &self.operator
     }
 
-    /// A temporary key for the process `instance` of function `name`.
-    pub fn issue(&self, name: &str, instance: &str) -> Identity {
+    /// A temporary key for the process `instance` of function `name`, in `role`.
+    pub fn issue(&self, name: &str, instance: &str, role: Option<&str>) -> Identity {
         let identity = Identity {
             access_key_id: format!("STS.{}", secret(20)),
             access_key_secret: secret(30),
             security_token: Some(secret(60)),
             who: Who::Function { name: name.into(), instance: instance.into() },
+            policy: role.and_then(|role| self.policies.of(role)),
         };
         self.keys().insert(identity.access_key_id.clone(), identity.clone());
         identity

@@ -180,7 +180,8 @@ impl Front {
         let call = Call { who: &who, service: "eventbridge", action: "PutEvents", refuse: answer::eventbridge_error };
         self.carry_out(&call, async {
             let body = request.into_body();
-            match blocking(move || eventbridge.handle_put_events(&body)).await.flatten() {
+            let who = who.clone();
+            match blocking(move || eventbridge.handle_put_events(&who, &body)).await.flatten() {
                 Ok(value) => answer::success(value),
                 Err(error) => answer::eventbridge_error(&error),
             }
@@ -196,6 +197,10 @@ impl Front {
         };
         let action = parts.header("x-acs-action").unwrap_or_default();
         let call = Call { who: &who, service: "fc", action: &action, refuse: answer::rpc_error };
+        let function = request.uri().path().split('/').nth(3).unwrap_or_default();
+        if let Err(denied) = who.check("fc:InvokeFunction", &format!("functions/{function}")) {
+            return Ok(answer::rpc_error(&ServiceError::new(403, "AccessDenied", denied.to_string())));
+        }
         self.carry_out(&call, (self.services.fc)(with_identity(request, &who))).await
     }
 

@@ -19,6 +19,7 @@ pub mod guest;
 pub mod images;
 pub mod mirror;
 pub mod operator;
+pub mod ram;
 pub mod seams;
 pub mod store;
 pub mod tablestore;

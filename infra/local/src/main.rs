@@ -69,6 +69,9 @@ struct Serve {
     /// Functions and triggers.
     #[arg(long, default_value = "s.yaml")]
     s_yaml: PathBuf,
+    /// Directory of the policies, one file per role.
+    #[arg(long, default_value = "infra/ram")]
+    policy_dir: PathBuf,
     /// Directory of the function binaries, one file per function name.
     #[arg(long)]
     function_dir: PathBuf,
@@ -125,6 +128,7 @@ fn serve(args: Serve) -> Result<(), Box<dyn std::error::Error>> {
         state_dir: args.state_dir,
         image_dir: args.image_dir,
         s_yaml: args.s_yaml,
+        policy_dir: args.policy_dir,
         function_dir: args.function_dir,
         port: args.port,
         owner_pid: args.owner_pid,

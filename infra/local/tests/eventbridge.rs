@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use local_cloud::credentials::{Identity, Who};
 use local_cloud::eventbridge::{EventBridge, MAX_BATCH_EVENTS, Place, Retry, Rule};
+use local_cloud::ram::{self, Policy};
 use local_cloud::seams::{CloudEvent, EventSink, Invoker, ServiceError};
 use local_cloud::store::Store;
 use serde_json::{Value, json};
@@ -77,6 +79,16 @@ fn open(dir: &Path, rules: Vec<Rule>) -> World {
     World { functions, now, eventbridge }
 }
 
+fn operator() -> Identity {
+    Identity {
+        access_key_id: "LTAI".into(),
+        access_key_secret: String::new(),
+        security_token: None,
+        who: Who::Operator,
+        policy: None,
+    }
+}
+
 impl World {
     /// Lets time pass until nothing is due any more; answers how often it had to.
     fn settle(&self) -> u32 {
@@ -90,7 +102,7 @@ impl World {
     }
 
     fn put(&self, events: Value) -> Value {
-        self.eventbridge.handle_put_events(events.to_string().as_bytes()).unwrap()
+        self.eventbridge.handle_put_events(&operator(), events.to_string().as_bytes()).unwrap()
     }
 }
 
@@ -189,10 +201,32 @@ fn a_request_beyond_the_limits_is_refused_as_a_whole() {
         ("{}".into(), "InvalidArgument"),
         ("".into(), "InvalidArgument"),
     ] {
-        assert_eq!(world.eventbridge.handle_put_events(body.as_bytes()).unwrap_err().code, code);
+        assert_eq!(world.eventbridge.handle_put_events(&operator(), body.as_bytes()).unwrap_err().code, code);
     }
     world.settle();
     assert_eq!(world.functions.log(), [""; 0]);
+}
+
+#[test]
+fn who_may_not_publish_on_a_bus_publishes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = open(dir.path(), vec![rule("all", "ferry", json!({})), rule("other", "other", json!({}))]);
+    let document = r#"{ "Version": "1", "Statement": [{ "Effect": "Allow", "Action": "eventbridge:PutEvents",
+        "Resource": "acs:eventbridge:${REGION}:${ACCOUNT}:eventbus/ferry" }] }"#;
+    let place = ram::Place { region: "cn-hangzhou".into(), account_id: "1234".into(), ots_instance: "ferry".into() };
+    let policy = Some(Arc::new(Policy::parse("r", document, &place).unwrap()));
+    let who = Who::Function { name: "f".into(), instance: "c-1".into() };
+    let function = Identity { who, policy, ..operator() };
+    let put = |who: &Identity, events: Value| {
+        world.eventbridge.handle_put_events(who, events.to_string().as_bytes()).map_err(|error| error.code)
+    };
+    assert!(put(&function, json!([event("1", "ferry", "t")])).is_ok());
+    let both = json!([event("2", "ferry", "t"), event("3", "other", "t")]);
+    assert_eq!(put(&function, both).unwrap_err(), "NoPermission");
+    let nobody = Identity { policy: None, ..function };
+    assert_eq!(put(&nobody, json!([event("4", "ferry", "t")])).unwrap_err(), "NoPermission");
+    world.settle();
+    assert_eq!(world.functions.log(), ["f-all 1"]);
 }
 
 #[test]

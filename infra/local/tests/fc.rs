@@ -15,6 +15,7 @@ use http::{Request, Response, StatusCode};
 use local_cloud::config::Config;
 use local_cloud::credentials::Keyring;
 use local_cloud::fc::{FunctionCompute, InvokeResult, Tuning};
+use local_cloud::ram::Policies;
 use local_cloud::seams::Invoker;
 use local_cloud::store::Store;
 use serde_json::{Value, json};
@@ -93,6 +94,7 @@ impl Cloud {
             state_dir: dir.path().into(),
             image_dir: dir.path().into(),
             s_yaml: dir.path().join("s.yaml"),
+            policy_dir: "infra/ram".into(),
             function_dir: dir.path().into(),
             port: 0,
             owner_pid: None,
@@ -114,7 +116,7 @@ impl Cloud {
 
     fn open(&self) -> Open {
         let store = Store::open(&self.path("store")).unwrap();
-        let keyring = Keyring::open(&store).unwrap();
+        let keyring = Keyring::open(&store, Policies::default()).unwrap();
         let clock = Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64);
         let config = Arc::new(self.config.clone());
         let fc = FunctionCompute::open(config, store, keyring.clone(), clock, self.tuning.clone()).unwrap();

@@ -59,6 +59,7 @@ impl World {
             state_dir: state.path().into(),
             image_dir: image_dir.clone(),
             s_yaml: PathBuf::new(),
+            policy_dir: "infra/ram".into(),
             function_dir: PathBuf::new(),
             port: 0,
             owner_pid: Some(std::process::id() as i32),
@@ -142,6 +143,7 @@ impl World {
             access_key_secret: String::new(),
             security_token: None,
             who: Who::Operator,
+            policy: None,
         };
         let mut all: BTreeMap<String, String> =
             params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -52,9 +52,10 @@ impl World {
         Ok(Self { rig, dir: Some(dir) })
     }
 
-    /// Stops the cloud and deletes what it had.
+    /// Stops the cloud and deletes what it had. Every function could do what it wanted with its own role.
     pub fn end(mut self) -> Result<(), Error> {
         self.rig.stop()?;
+        assert_eq!(self.rig.refusals()?, [""; 0], "policies in infra/ram are too narrow");
         self.dir.take().map_or(Ok(()), TempDir::close)?;
         Ok(())
     }

@@ -95,7 +95,11 @@ async fn demo(fleet: &'static [Story], state_dir: &Path, image_dir: &Path, clock
     clock.lap("checking");
     rig.stop()?;
     clock.lap("stopping");
-    outcome
+    outcome?;
+    match rig.refusals()?.as_slice() {
+        [] => Ok(()),
+        refused => Err(format!("policies in infra/ram are too narrow:\n  {}", refused.join("\n  ")).into()),
+    }
 }
 
 /// One instance on its way.

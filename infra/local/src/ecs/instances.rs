@@ -8,7 +8,8 @@ use super::event::{minute, second};
 use super::list::{Limits, list};
 use super::model::{HistoryEvent, Instance, InstanceStatus, Tags};
 use super::network;
-use super::params::{Params, has_tags, is_text, matches_wildcard};
+use super::params::{Params, has_tags, is_text};
+use crate::ram::matches_wildcard;
 use crate::seams::ServiceError;
 
 /// Of DescribeInstances and DescribeInstanceHistoryEvents.

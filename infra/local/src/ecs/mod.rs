@@ -24,6 +24,7 @@ mod params;
 mod policies;
 mod power;
 mod queue;
+mod rights;
 mod run;
 mod snapshots;
 mod tags;
@@ -33,7 +34,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::admin::{NewHistoryEvent, NewInstance};
 pub use self::model::{Disk, DiskStatus, HistoryEvent, Instance, InstanceStatus, Tags};
@@ -196,9 +197,20 @@ impl Ecs {
     /// lacks only `RequestId`. Blocks for as long as a commit takes.
     ///
     /// # Errors
-    /// The documented ones of the operation; `InvalidAction.NotFound` for an unknown action.
+    /// The documented ones of the operation; `InvalidAction.NotFound` for an unknown action, `Forbidden.RAM` for one that
+    /// the caller's role may not do.
     pub fn call(&self, who: &Identity, action: &str, params: &BTreeMap<String, String>) -> Result<Value, ServiceError> {
         let params = Params(params);
+        for (right, resource) in rights::needed(action, params) {
+            match who.check(&right, &resource) {
+                Ok(()) => {}
+                // Who may not see instances sees none (ECS API reference, DescribeInstances).
+                Err(_) if action == "DescribeInstances" => {
+                    return Ok(json!({ "Instances": { "Instance": [] }, "TotalCount": 0 }));
+                }
+                Err(denied) => return Err(denied.forbidden()),
+            }
+        }
         let answer = match action {
             "DescribeInstances" => self.describe_instances(params),
             "DescribeInstanceStatus" => self.describe_instance_status(params),

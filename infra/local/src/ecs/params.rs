@@ -162,20 +162,6 @@ pub fn has_tags(tags: &Tags, wanted: &[(&str, Option<&str>)]) -> bool {
     })
 }
 
-/// Whether `text` is `pattern`, in which `*` stands for anything.
-pub fn matches_wildcard(pattern: &str, text: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(head) else { return false };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    // `split` answers at least one part, the one after the last star.
-    let tail = parts.pop().unwrap_or_default();
-    for part in parts {
-        let Some(at) = text.find(part) else { return false };
-        text = &text[at + part.len()..];
-    }
-    text.ends_with(tail)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,21 +208,5 @@ mod tests {
         let other = map(&[("DiskId", "d-2"), ("SignatureNonce", "1"), ("Timestamp", "t1"), ("ClientToken", "x")]);
         assert_eq!(Params(&first).fingerprint(), Params(&again).fingerprint());
         assert_ne!(Params(&first).fingerprint(), Params(&other).fingerprint());
-    }
-
-    #[test]
-    fn wildcards() {
-        for (pattern, text, expected) in [
-            ("web", "web", true),
-            ("web", "web1", false),
-            ("web*", "web1", true),
-            ("*1", "web1", true),
-            ("w*b*1", "web-b-1", true),
-            ("w*x*1", "web-b-1", false),
-            ("*", "", true),
-            ("a*a", "a", false),
-        ] {
-            assert_eq!(matches_wildcard(pattern, text), expected, "{pattern} {text}");
-        }
     }
 }

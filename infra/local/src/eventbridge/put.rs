@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{EventBridge, no_bus};
+use crate::credentials::Identity;
+use crate::ram::Denied;
 use crate::seams::ServiceError;
 
 /// Events per request (EventBridge docs, limits).
@@ -23,8 +25,9 @@ impl EventBridge {
     /// the answer lacks only `RequestId`.
     ///
     /// # Errors
-    /// When the request as a whole is beyond the limits or no such array; the store's.
-    pub fn handle_put_events(&self, body: &[u8]) -> Result<Value, ServiceError> {
+    /// When the request as a whole is beyond the limits or no such array, or a bus is not the caller's to publish on;
+    /// the store's.
+    pub fn handle_put_events(&self, who: &Identity, body: &[u8]) -> Result<Value, ServiceError> {
         if body.len() > MAX_BATCH_BYTES {
             let what = format!("The request has {} bytes, more than {MAX_BATCH_BYTES}.", body.len());
             return Err(ServiceError::new(413, "RequestEntityTooLarge", what));
@@ -38,6 +41,9 @@ impl EventBridge {
             )));
         }
         let checked: Vec<_> = events.iter().map(|event| self.check(event)).collect();
+        for bus in checked.iter().flatten() {
+            who.check("eventbridge:PutEvents", &format!("eventbus/{bus}")).map_err(|denied| not_permitted(&denied))?;
+        }
         let mut taken = Vec::new();
         for (event, bus) in events.iter().zip(&checked) {
             if let Ok(bus) = bus {
@@ -82,6 +88,11 @@ impl EventBridge {
 
 fn invalid(message: String) -> ServiceError {
     ServiceError::new(400, "InvalidArgument", message)
+}
+
+/// The service's own code for it is not documented.
+fn not_permitted(denied: &Denied) -> ServiceError {
+    ServiceError::new(403, "NoPermission", denied.to_string())
 }
 
 fn entry(event: &Value, result: &Result<&str, ServiceError>) -> Value {

@@ -369,6 +369,7 @@ impl FunctionCompute {
         let launch = Launch {
             function: function.name.clone(),
             instance,
+            role: function.role.clone(),
             binary: self.config.function_dir.join(&function.name),
             log: self.config.state_dir.join("logs").join(format!("{}.log", function.name)),
             environment,

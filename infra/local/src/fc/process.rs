@@ -32,6 +32,8 @@ pub(super) struct Launch {
     pub(super) function: String,
     /// `FC_INSTANCE_ID`
     pub(super) instance: String,
+    /// Its role's name.
+    pub(super) role: Option<String>,
     /// The binary.
     pub(super) binary: PathBuf,
     /// Where stdout and stderr are appended to.
@@ -89,7 +91,7 @@ impl Process {
         let log = log.map_err(io(format!("open {}", launch.log.display())))?;
         let errors = log.try_clone().map_err(io(format!("open {}", launch.log.display())))?;
 
-        let identity = keyring.issue(&launch.function, &launch.instance);
+        let identity = keyring.issue(&launch.function, &launch.instance, launch.role.as_deref());
         let mut command = Command::new(&launch.binary);
         command
             .env_clear()

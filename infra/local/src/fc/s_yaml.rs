@@ -31,7 +31,6 @@ const UNUSED_PROPS: &[&str] = &[
     "logConfig",
     "provisionConfig",
     "region",
-    "role",
     "scalingConfig",
     "tags",
     "tracingConfig",
@@ -69,6 +68,8 @@ pub struct SYaml {
 pub struct Function {
     /// `functionName`
     pub name: String,
+    /// The role in `role`, `acs:ram::<account>:role/<name>`.
+    pub role: Option<String>,
     /// `timeout`, seconds, 1–86400.
     pub timeout_secs: u64,
     /// `memorySize`, MB.
@@ -214,6 +215,7 @@ struct Resource {
 struct Props {
     function_name: String,
     runtime: String,
+    role: Option<String>,
     timeout: Option<u64>,
     memory_size: Option<u32>,
     instance_concurrency: Option<u32>,
@@ -285,8 +287,17 @@ impl Props {
             environment: environment(self.environment_variables, at)?,
             async_invoke: self.async_invoke_config.map_or(Ok(AsyncInvoke::default()), |config| config.checked(at))?,
             triggers: triggers(self.triggers, &name, at)?,
+            role: self.role.map(|arn| role(&arn, at)).transpose()?,
             name,
         })
+    }
+}
+
+/// The role's name.
+fn role(arn: &str, at: &str) -> Result<String, SYamlError> {
+    match arn.strip_prefix("acs:ram::").and_then(|rest| rest.split_once(":role/")) {
+        Some((account, name)) if !account.is_empty() && !name.is_empty() => Ok(name.to_owned()),
+        _ => Err(SYamlError::new(at, format!("role `{arn}` is not like acs:ram::<account>:role/<name>"))),
     }
 }
 

@@ -49,6 +49,7 @@ fn the_projects_own_file_is_read() {
     assert_eq!(console.http_trigger().unwrap().auth, AuthType::Anonymous);
     let told = s_yaml.functions.iter().filter(|function| function.environment.contains_key("OPERATORS"));
     assert_eq!(told.count(), 1, "nobody else knows who may ask");
+    assert_eq!(console.role.as_deref(), Some("osferry-console"));
 }
 
 #[test]
@@ -94,6 +95,7 @@ fn what_is_wrong_is_told_with_its_place() {
         (one("instanceConcurrency: 201,", ""), "resources.f.props", "instanceConcurrency 201"),
         (one("environmentVariables: { FC_X: 1 },", ""), "resources.f.props.environmentVariables", "`FC_X`"),
         (one("environmentVariables: { X: [1] },", ""), "resources.f.props.environmentVariables", "`X` is not a text"),
+        (one("role: osferry-f,", ""), "resources.f.props", "is not like acs:ram::<account>:role/<name>"),
         (one("timeout: '${vars.t}',", ""), "resources.f", "is not in vars"),
         (
             one("asyncInvokeConfig: { maxAsyncRetryAttempts: 9 },", ""),

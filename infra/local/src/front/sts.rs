@@ -9,8 +9,8 @@ use super::Services;
 use crate::credentials::{Identity, Who};
 use crate::seams::ServiceError;
 
-/// Answers one call; the answer lacks only `RequestId`. Roles need not exist: here every caller may
-/// do everything anyway. The key is valid until this cloud stops.
+/// Answers one call; the answer lacks only `RequestId`. Roles need not exist: one without a policy may do nothing.
+/// The key is valid until this cloud stops.
 pub fn call(
     services: &Services,
     who: &Identity,
@@ -23,7 +23,7 @@ pub fn call(
     let param = |name: &str| params.get(name).map(String::as_str).unwrap_or_default();
     let (arn, session) = (param("RoleArn"), param("RoleSessionName"));
     let (account, role) = parse_arn(arn).ok_or_else(|| invalid("RoleArn"))?;
-    if account != services.account_id {
+    if account != services.account_id || who.check("sts:AssumeRole", &format!("role/{role}")).is_err() {
         let what = "You are not authorized to do this action. You should be authorized by RAM.";
         return Err(ServiceError::new(403, "NoPermission", what));
     }
@@ -37,8 +37,8 @@ pub fn call(
     };
     // A function stays itself in another role: its calls are told by its key.
     let key = match &who.who {
-        Who::Function { name, instance } => services.keyring.issue(name, instance),
-        Who::Operator => services.keyring.issue(role, session),
+        Who::Function { name, instance } => services.keyring.issue(name, instance, Some(role)),
+        Who::Operator => services.keyring.issue(role, session, Some(role)),
     };
     let expiration = Timestamp::now() + SignedDuration::from_secs(seconds);
     Ok(json!({

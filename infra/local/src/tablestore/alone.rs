@@ -11,6 +11,7 @@ use super::{Tablestore, answer};
 use crate::credentials::Keyring;
 use crate::endpoint::{self, Endpoint};
 use crate::front::port::{self, blocking};
+use crate::ram::Policies;
 use crate::seams::ServiceError;
 use crate::store::Store;
 
@@ -28,7 +29,7 @@ pub async fn run_alone(
     std::fs::create_dir_all(state_dir).map_err(ServiceError::internal)?;
     let _lock = endpoint::lock(state_dir)?;
     let store = Store::open(&state_dir.join("store"))?;
-    let keyring = Keyring::open(&store)?;
+    let keyring = Keyring::open(&store, Policies::default())?;
     let tablestore = Arc::new(Tablestore::open(store, keyring.clone(), instance)?);
     let listener = endpoint::listen(state_dir, port).await?;
     let address = listener.local_addr().map_err(ServiceError::internal)?;

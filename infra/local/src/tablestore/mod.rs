@@ -137,7 +137,7 @@ impl Tablestore {
         let result = if body.len() > MAX_BODY {
             Err(ServiceError::new(413, "OTSRequestBodyTooLarge", "The size of POST data is too large."))
         } else {
-            self.perform(operation, body.clone())
+            self.perform(caller, operation, body.clone())
         };
         match result {
             Ok(message) => answer::success(operation, caller, message),
@@ -148,8 +148,10 @@ impl Tablestore {
         }
     }
 
-    fn perform(&self, operation: &str, body: Bytes) -> Result<Vec<u8>, ServiceError> {
-        Ok(match parse(operation, body)? {
+    fn perform(&self, caller: &Caller, operation: &str, body: Bytes) -> Result<Vec<u8>, ServiceError> {
+        let request = parse(operation, body)?;
+        auth::authorize(caller, &self.instance, operation, &request)?;
+        Ok(match request {
             Request::CreateTable(request) => self.create_table(&request)?.encode_to_vec(),
             Request::DeleteTable(request) => self.delete_table(&request)?.encode_to_vec(),
             Request::DescribeTable(request) => self.describe_table(&request)?.encode_to_vec(),

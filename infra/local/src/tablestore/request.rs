@@ -109,6 +109,26 @@ pub(super) fn read_key(buffer: &[u8], purpose: Use) -> Result<RowRef<'_>, Servic
 }
 
 impl Request {
+    /// The tables that it is about; none for what is the instance's.
+    pub(super) fn tables(&self) -> Vec<&str> {
+        match self {
+            Self::CreateTable(request) => vec![&request.table_meta.table_name],
+            Self::DeleteTable(request) | Self::DescribeTable(request) => vec![&request.table_name],
+            Self::UpdateTable(request) => vec![&request.table_name],
+            Self::AddDefinedColumn(request) => vec![&request.table_name],
+            Self::DeleteDefinedColumn(request) => vec![&request.table_name],
+            Self::CreateIndex(request) => vec![&request.main_table_name],
+            Self::DropIndex(request) => vec![&request.main_table_name],
+            Self::StartLocalTransaction(request) => vec![&request.table_name],
+            Self::WriteRow(_, request) => vec![&request.table_name],
+            Self::BatchWriteRow(request) => request.tables.iter().map(|table| table.table_name.as_str()).collect(),
+            Self::GetRow(request) => vec![&request.table_name],
+            Self::BatchGetRow(request) => request.tables.iter().map(|table| table.table_name.as_str()).collect(),
+            Self::GetRange(request) => vec![&request.table_name],
+            Self::ListTable | Self::ListSearchIndex | Self::CommitTransaction(_) | Self::AbortTransaction(_) => vec![],
+        }
+    }
+
     /// Reads the rows, keys and filters in it too, as far as that goes without knowing their tables.
     ///
     /// # Errors

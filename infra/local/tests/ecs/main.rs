@@ -12,6 +12,7 @@ mod groups;
 mod images;
 mod power;
 mod resume;
+mod rights;
 mod run;
 mod snapshots;
 mod threads;

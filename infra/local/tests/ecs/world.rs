@@ -40,6 +40,7 @@ impl World {
             state_dir: dir.path().into(),
             image_dir: dir.path().into(),
             s_yaml: dir.path().into(),
+            policy_dir: "infra/ram".into(),
             function_dir: dir.path().into(),
             port: 0,
             owner_pid: None,
@@ -178,6 +179,7 @@ pub fn operator() -> Identity {
         access_key_secret: "test".into(),
         security_token: None,
         who: Who::Operator,
+        policy: None,
     }
 }
 

@@ -90,7 +90,7 @@ async fn requests_of_official_sdks_reach_their_service() {
 async fn who_is_not_let_in_and_why() {
     let world = world();
     let front = world.front();
-    let temporary = world.services.keyring.issue("migrate", "c-1");
+    let temporary = world.services.keyring.issue("migrate", "c-1", None);
     let key = |id: &str, secret: &str, token: Option<&str>| Credentials {
         access_key_id: id.into(),
         access_key_secret: secret.into(),
@@ -195,7 +195,7 @@ async fn the_operators_commands_are_the_operators() {
     let operator = Signed { path: "/local/chaos", ..Signed::default() };
     let answer = world.front().handle(operator.request("Add", &[])).await.unwrap();
     assert_eq!(answer.body(), "admin testak POST /local/chaos");
-    let function = world.services.keyring.issue("migrate", "c-1");
+    let function = world.services.keyring.issue("migrate", "c-1", None);
     let credentials = Credentials {
         access_key_id: function.access_key_id,
         access_key_secret: function.access_key_secret,
@@ -219,7 +219,7 @@ async fn every_fault_does_what_it_says() {
     ];
     for (fault, done, killed, answered) in table {
         let world = world();
-        let function = world.services.keyring.issue("rollback", "c-1");
+        let function = world.services.keyring.issue("rollback", "c-1", None);
         let credentials = Credentials {
             access_key_id: function.access_key_id,
             access_key_secret: function.access_key_secret,
@@ -282,6 +282,13 @@ async fn our_own_clients_on_a_real_port() {
 
     let ots = tablestore::Client::new(http.clone(), &port.endpoint, "ferry", port.key.clone());
     assert_eq!(ots.list_table().await.unwrap(), [""; 0]);
+
+    // What the role may not do.
+    let as_role = openapi::fc::Client::new(http.clone(), &port.endpoint, role.credentials.clone()).unwrap();
+    assert_eq!(as_role.invoke_function("detect", b"{}", true).await.unwrap_err().code(), "AccessDenied");
+    let as_role = openapi::sts::Client::new(http.clone(), &port.endpoint, region, role.credentials.clone()).unwrap();
+    let refused = as_role.assume_role(&assume("acs:ram::1234:role/other")).await.unwrap_err();
+    assert_eq!(refused.code(), "NoPermission");
 
     let events = openapi::eventbridge::Client::new(http, &port.endpoint, region, role.credentials).unwrap();
     let event = |bus: &str| openapi::eventbridge::CloudEvent {

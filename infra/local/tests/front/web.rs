@@ -10,6 +10,7 @@ use local_cloud::credentials::Keyring;
 use local_cloud::fc::triggers::AuthType;
 use local_cloud::fc::{FunctionCompute, Tuning};
 use local_cloud::front::{FunctionName, Web};
+use local_cloud::ram::Policies;
 use local_cloud::store::Store;
 
 use crate::world::{Signed, ask, code, world};
@@ -74,6 +75,7 @@ async fn triggers_are_those_of_s_yaml() {
         state_dir: dir.path().into(),
         image_dir: dir.path().into(),
         s_yaml: dir.path().join("s.yaml"),
+        policy_dir: "infra/ram".into(),
         function_dir: dir.path().into(),
         port: 0,
         owner_pid: None,
@@ -86,7 +88,7 @@ async fn triggers_are_those_of_s_yaml() {
         function_env: vec![],
     };
     let store = Store::open(&dir.path().join("store")).unwrap();
-    let keyring = Keyring::open(&store).unwrap();
+    let keyring = Keyring::open(&store, Policies::default()).unwrap();
     let functions = FunctionCompute::open(Arc::new(config), store, keyring, Arc::new(|| 0), Tuning::default()).unwrap();
     let web = Web::new(functions);
     let auth = ["open", "shut", "none", "nobody"].map(|name| (web.auth)(name));

@@ -10,6 +10,7 @@ use local_cloud::credentials::{Identity, Keyring, Who};
 use local_cloud::eventbridge::{EventBridge, Place};
 use local_cloud::fc::triggers::AuthType;
 use local_cloud::front::{EcsApi, Front, FunctionName, Services, Web, handler, serve};
+use local_cloud::ram::{self, Policies};
 use local_cloud::seams::{Invoker, ServiceError};
 use local_cloud::store::Store;
 use local_cloud::tablestore::Tablestore;
@@ -19,6 +20,11 @@ use serde_json::{Value, json};
 
 /// When the captured requests were made: 2026-11-23T00:09:50Z.
 pub const NOW: i64 = 1_795_392_590_000;
+
+/// What the role `ferry` may do.
+const FERRY: &str = r#"{ "Version": "1", "Statement": [
+    { "Effect": "Allow", "Action": "eventbridge:PutEvents",
+      "Resource": "acs:eventbridge:${REGION}:${ACCOUNT}:eventbus/osmig-bus" } ] }"#;
 
 /// Calls that ECS got: who, action, parameters.
 pub type Calls = Arc<Mutex<Vec<(Who, String, BTreeMap<String, String>)>>>;
@@ -61,11 +67,16 @@ pub fn world() -> World {
         access_key_secret: "testsk".into(),
         security_token: None,
         who: Who::Operator,
+        policy: None,
     };
     let mut batch = store.batch();
     batch.put(&store.space("credentials").unwrap(), "operator", &operator).unwrap();
     store.commit(batch).unwrap();
-    let keyring = Keyring::open(&store).unwrap();
+    std::fs::create_dir(dir.path().join("ram")).unwrap();
+    std::fs::write(dir.path().join("ram/ferry.json"), FERRY).unwrap();
+    let here = ram::Place { region: "cn-hangzhou".into(), account_id: "1234".into(), ots_instance: "ferry".into() };
+    let policies = Policies::load(&dir.path().join("ram"), &here).unwrap();
+    let keyring = Keyring::open(&store, policies).unwrap();
     let killed = Arc::new(Mutex::new(Vec::new()));
     let (caller, cloud) = (killed.clone(), killed.clone());
     let chaos = Chaos::with_killers(

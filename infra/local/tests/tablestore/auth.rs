@@ -7,7 +7,7 @@ async fn wrong_keys_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (cloud, client) = with_table(dir.path()).await;
     let right = credentials(cloud.keyring.operator());
-    let temporary = credentials(&cloud.keyring.issue("detect", "c-1"));
+    let temporary = credentials(&cloud.keyring.issue("detect", "c-1", Some("reader")));
     let refusal = |message: &str| format!("403 OTSAuthFailed: {message}");
 
     let wrong = Credentials { access_key_secret: "wrong".into(), ..right.clone() };
@@ -23,6 +23,31 @@ async fn wrong_keys_are_refused() {
     cloud.keyring.revoke(&temporary.access_key_id);
     assert_eq!(code(cloud.client_as(temporary).list_table().await), refusal("The AccessKeyID does not exist."));
     assert_eq!(client.list_table().await.unwrap(), ["t"]);
+}
+
+#[tokio::test]
+async fn a_role_does_on_each_table_what_it_may_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cloud, client) = with_table(dir.path()).await;
+    client.create_table(&TableMeta::new("u", "id", KeyType::String), &TableOptions::default()).await.unwrap();
+    client.put_row(&put("a")).await.unwrap();
+    let key = |role| credentials(&cloud.keyring.issue("detect", "c-1", role));
+    let reader = cloud.client_as(key(Some("reader")));
+    assert!(reader.get_row(&GetRow::new("t", id("a"))).await.unwrap().is_some());
+    let batch = |table: &'static str| RowChange::Put(PutRow::new(table, id("b")));
+    for written in reader.batch_write_row(&BatchWriteRow::new(vec![batch("t")])).await.unwrap() {
+        written.unwrap();
+    }
+
+    let denied = |answer: String| assert!(answer.starts_with("403 OTSNoPermissionAccess: "), "{answer}");
+    denied(code(reader.get_row(&GetRow::new("u", id("a"))).await));
+    denied(code(reader.put_row(&put("c")).await));
+    denied(code(reader.batch_write_row(&BatchWriteRow::new(vec![batch("t"), batch("u")])).await));
+    denied(code(reader.create_table(&TableMeta::new("v", "id", KeyType::String), &TableOptions::default()).await));
+    for role in [None, Some("nobody")] {
+        denied(code(cloud.client_as(key(role)).list_table().await));
+    }
+    assert!(client.get_row(&GetRow::new("u", id("b"))).await.unwrap().is_none(), "of a batch all or nothing");
 }
 
 fn header_map(headers: impl IntoIterator<Item = (&'static str, String)>) -> HeaderMap {

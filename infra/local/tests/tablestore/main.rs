@@ -25,6 +25,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use jiff::{SignedDuration, Timestamp};
 use local_cloud::credentials::{Identity, Keyring, Who};
+use local_cloud::ram::{Place, Policies};
 use local_cloud::store::Store;
 use local_cloud::tablestore::{Clock, Tablestore, serve};
 use openapi::Credentials;
@@ -37,6 +38,12 @@ use tablestore::{
 use tokio::net::TcpListener;
 
 const INSTANCE: &str = "ferry";
+
+/// What the role `reader` may do.
+const READER: &str = r#"{ "Version": "1", "Statement": [
+    { "Effect": "Allow", "Action": "ots:ListTable", "Resource": "acs:ots:${REGION}:${ACCOUNT}:instance/${OTS_INSTANCE}" },
+    { "Effect": "Allow", "Action": ["ots:Get*", "ots:BatchWriteRow"],
+      "Resource": "acs:ots:${REGION}:${ACCOUNT}:instance/${OTS_INSTANCE}/table/t" } ] }"#;
 
 /// A Tablestore on a loopback port, gone with the value.
 struct Cloud {
@@ -68,7 +75,11 @@ impl Cloud {
 
     async fn start_at(dir: &Path, clock: Clock) -> Self {
         let store = Store::open(dir).unwrap();
-        let keyring = Keyring::open(&store).unwrap();
+        std::fs::create_dir_all(dir.join("ram")).unwrap();
+        std::fs::write(dir.join("ram/reader.json"), READER).unwrap();
+        let place = Place { region: "cn-hangzhou".into(), account_id: "1234".into(), ots_instance: INSTANCE.into() };
+        let policies = Policies::load(&dir.join("ram"), &place).unwrap();
+        let keyring = Keyring::open(&store, policies).unwrap();
         let tablestore = Arc::new(Tablestore::open_at(store, keyring.clone(), INSTANCE, clock.clone()).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use local_cloud::credentials::Keyring;
+use local_cloud::ram::Policies;
 use local_cloud::store::{Durability, Space, Store};
 use local_cloud::tablestore::{Caller, Tablestore};
 use openapi::Credentials;
@@ -85,7 +86,7 @@ pub struct Server {
 impl Server {
     pub fn open(dir: &Path, sync: Sync) -> Result<Self, Error> {
         let store = open_store(dir, sync)?;
-        let keyring = Keyring::open(&store).map_err(said)?;
+        let keyring = Keyring::open(&store, Policies::default()).map_err(said)?;
         let operator = keyring.operator();
         let credentials = Credentials {
             access_key_id: operator.access_key_id.clone(),
