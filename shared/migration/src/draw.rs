@@ -10,7 +10,7 @@ use crate::id::MigrationId;
 use crate::os::{Family, Os, System};
 use crate::path;
 use crate::policy::{Mode, Policy};
-use crate::record::{Cause, DiskSnapshot, DrillClone, Evidence, Outcome, Record, Stage, State};
+use crate::record::{Cause, DiskSnapshot, DrillClone, Evidence, Outcome, Record, Stage, State, TOOL_SENT};
 
 /// A Mermaid state diagram of every transition.
 pub fn mermaid() -> String {
@@ -24,6 +24,9 @@ pub fn mermaid() -> String {
                     let label = match (before.policy.mode, &before.clone) {
                         (_, Some(_)) => format!("{label} (clone)"),
                         (Mode::Check, None) => format!("{label} (check)"),
+                        _ if stage == Stage::Migrate && before.memo.marks.is_empty() => {
+                            format!("{label} (no tool yet)")
+                        }
                         _ if before.drilling() => format!("{label} (drill)"),
                         _ => label.to_owned(),
                     };
@@ -55,7 +58,7 @@ fn name(state: State) -> String {
 }
 
 /// One record for each way to be in a stage: with every ending where it is cleaned up, as a drill on its clone,
-/// as a drill before there is one, and as a mere check.
+/// as a drill before there is one, and as a mere check; in migrate with the tool under way, and before.
 fn samples(stage: Stage) -> Vec<Record> {
     if stage == Stage::Cleanup {
         return Outcome::ALL.into_iter().map(|outcome| sample(stage, Some(outcome))).collect();
@@ -66,7 +69,13 @@ fn samples(stage: Stage) -> Vec<Record> {
     cloned.clone = Some(DrillClone { instance_id: "i-1".into() });
     let mut check = sample(stage, None);
     check.policy.mode = Mode::Check;
-    vec![sample(stage, None), drill, cloned, check]
+    let mut samples = vec![sample(stage, None), drill, cloned, check];
+    if stage == Stage::Migrate {
+        let mut early = sample(stage, None);
+        early.memo.marks.clear();
+        samples.push(early);
+    }
+    samples
 }
 
 fn sample(stage: Stage, ending: Option<Outcome>) -> Record {
@@ -80,6 +89,9 @@ fn sample(stage: Stage, ending: Option<Outcome>) -> Record {
     let mut record = Record::new(id, "i-0".into(), Policy::default(), hops, 0);
     record.policy.remediate = vec![Remediation::CleanBoot];
     record.state = State::In(stage);
+    if stage == Stage::Migrate {
+        record.memo.marks.insert(TOOL_SENT.to_owned(), 0);
+    }
     record.ending = ending;
     if ending == Some(Outcome::DrillPassed) {
         record.policy.mode = Mode::DrillThenMigrate;
