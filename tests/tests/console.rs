@@ -55,6 +55,10 @@ async fn a_person_asks_opens_and_follows_a_batch() -> Result<(), Error> {
     let batch = opened["batch"].as_str().ok_or("no batch")?;
     let (_, listed) = ask(rig, "secret", &format!("/migrations?batch={batch}"), None).await?;
     assert_eq!(listed["counts"], json!({ "refused": 1, "succeeded": 1 }));
+    let (_, listed) = ask(rig, "secret", "/migrations?outcome=refused&unclean=false", None).await?;
+    assert_eq!(listed["migrations"].as_array().map(Vec::len), Some(1), "{listed}");
+    let (status, body) = ask(rig, "secret", &format!("/batches/{batch}/cancel"), Some(json!({}))).await?;
+    assert_eq!((status, &body["done"], body["leftOut"].as_array().map(Vec::len)), (200, &json!(0), Some(2)), "{body}");
     let path = format!("/migrations/{}", record.id);
     let (_, shown) = ask(rig, "secret", &path, None).await?;
     assert!(shown["advice"].as_str().is_some_and(|advice| advice.contains("3 days")), "{}", shown["advice"]);

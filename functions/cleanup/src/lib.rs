@@ -2,7 +2,7 @@
 //! since the name in the console stays the image's.
 
 use migration::policy::TAG;
-use migration::{Cause, Code, Event, MadeKind, MigrationId, Millis, Outcome, SettingKind, Stage};
+use migration::{Cause, Code, Event, MadeKind, MigrationId, Millis, Outcome, SettingKind, Stage, UNDONE};
 use openapi::ecs::Tag;
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job, release};
@@ -38,7 +38,7 @@ impl Act for Cleanup {
         // Early: whatever fails below, nobody takes the tag for a wish again.
         let told = if status.is_some() { tell(job, outcome).await } else { Ok(()) };
         let undone = match status.as_deref() {
-            Some(status) if job.record.must_undo() && job.marked("undone").is_none() => undo(job, status).await,
+            Some(status) if job.record.must_undo() && job.marked(UNDONE).is_none() => undo(job, status).await,
             _ => Ok(None),
         };
         let early = job.record.elapsed(job.now) < PATIENCE;
@@ -105,7 +105,7 @@ fn kept_days<C>(job: &Job<'_, C>) -> u32 {
 /// the guest.
 async fn tell<C: Cloud>(job: &mut Job<'_, C>, outcome: Outcome) -> Result<(), Fault> {
     let last = job.record.deadline().is_some_and(|deadline| job.now >= deadline - LAST_WORD);
-    let stays = last && job.record.must_undo() && job.marked("undone").is_none();
+    let stays = last && job.record.must_undo() && job.marked(UNDONE).is_none();
     let tags = tags(job, if stays { Outcome::Stuck } else { outcome });
     let mark = format!("told {}", tags[0].value);
     if job.marked(&mark).is_none() {
@@ -152,7 +152,7 @@ async fn undo<C: Cloud>(job: &mut Job<'_, C>, status: &str) -> Result<Option<Eve
                 }
             };
             if left.is_empty() {
-                job.mark("undone");
+                job.mark(UNDONE);
                 return Ok(None);
             }
             // What keeps it may go away: a mirror, a full disk.

@@ -3,13 +3,19 @@
 use fc_runtime::http_trigger::HttpResponse;
 use migration::{Code, MigrationId};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use stage::records::RecordsError;
 use stage::{Fault, StageError};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
+    /// Somebody who is nobody.
+    #[error("the token is missing or wrong")]
+    Nobody,
+    /// A setting is missing or wrong; which, only the log is told.
+    #[error("the console is not configured; its log says what is wrong")]
+    Unconfigured,
     /// The request makes no sense.
     #[error("{0}")]
     Bad(String),
@@ -30,7 +36,7 @@ pub enum Refusal {
     /// It cannot be done now.
     #[error("{0}")]
     Conflict(String),
-    /// Something is not configured, or the system gives no random bytes.
+    /// The system gives no random bytes, or what is stored cannot be written.
     #[error("{0}")]
     Configuration(String),
     /// ECS.
@@ -60,23 +66,31 @@ impl Refusal {
     /// The HTTP status, and the stable code where the fault has one.
     fn status(&self) -> (u16, Option<Code>) {
         match self {
+            Self::Nobody => (401, None),
             Self::Bad(_) => (400, Some(Code::MalformedEvent)),
             Self::NoPath(_) => (404, None),
             Self::Method { .. } => (405, None),
             Self::Unknown(_) => (404, Some(Code::UnknownMigration)),
             Self::Conflict(_) => (409, None),
-            Self::Configuration(_) => (500, Some(Code::Configuration)),
+            Self::Unconfigured | Self::Configuration(_) => (500, Some(Code::Configuration)),
             Self::Cloud(fault) => (502, Some(fault.cause().code)),
             Self::Stage(error) => (502, Some(error.code())),
         }
+    }
+
+    /// The stable code of the fault, where it has one.
+    pub fn code(&self) -> Option<Code> {
+        self.status().1
     }
 
     /// The answer: `{"error": text, "code": "OSF-…" or null}`.
     pub fn answer(&self) -> HttpResponse {
         let (status, code) = self.status();
         let mut answer = reply(status, &json!({ "error": self.to_string(), "code": code }));
-        if let Self::Method { methods, .. } = self {
-            answer.headers.insert("allow".into(), (*methods).into());
+        match self {
+            Self::Method { methods, .. } => drop(answer.headers.insert("allow".into(), (*methods).into())),
+            Self::Nobody => drop(answer.headers.insert("www-authenticate".into(), "Bearer".into())),
+            _ => {}
         }
         answer
     }
@@ -89,12 +103,5 @@ pub fn reply(status: u16, body: &impl Serialize) -> HttpResponse {
     let mut answer = HttpResponse::new(status, "application/json", body);
     answer.headers.insert("cache-control".into(), "no-store".into());
     answer.headers.insert("x-content-type-options".into(), "nosniff".into());
-    answer
-}
-
-/// The answer to somebody who is nobody.
-pub fn unauthorized() -> HttpResponse {
-    let mut answer = reply(401, &json!({ "error": "the token is missing or wrong", "code": Value::Null }));
-    answer.headers.insert("www-authenticate".into(), "Bearer".into());
     answer
 }

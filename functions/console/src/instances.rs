@@ -6,7 +6,8 @@ use fc_runtime::http_trigger::HttpResponse;
 use migration::eol::Day;
 use migration::findings::judge_cloud;
 use migration::os::{Os, System};
-use migration::path::{Hop, common_destinations, destinations, route};
+use migration::path::{common_destinations, destinations, route};
+use migration::plan::way;
 use migration::policy::Policy;
 use openapi::ecs::Instance;
 use serde::{Deserialize, Serialize};
@@ -60,13 +61,6 @@ pub fn os_of(target: &str) -> Result<Os, Refusal> {
     Os::from_ecs_name(target).ok_or_else(|| Refusal::Bad(format!("{target:?} is not an operating system")))
 }
 
-/// Hops as people read them.
-pub fn way(hops: &[Hop]) -> Vec<Value> {
-    hops.iter()
-        .map(|hop| json!({ "from": hop.from.to_string(), "to": hop.to.to_string(), "engine": hop.engine }))
-        .collect()
-}
-
 /// What an instance runs, or why that is not known.
 pub fn known(instance: Option<&Instance>, id: &str) -> Result<System, String> {
     let Some(instance) = instance else {
@@ -90,7 +84,8 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
     pub async fn prechecks(&self, asked: &Instances) -> Result<HttpResponse, Refusal> {
         check_ids(asked.instances.iter().map(String::as_str))?;
         let target = asked.target.as_deref().map(os_of).transpose()?;
-        let policy = Policy { target: target.or_else(|| self.policy.target.clone()), ..self.policy.clone() };
+        let own = self.policy()?;
+        let policy = Policy { target: target.or_else(|| own.target.clone()), ..own.clone() };
         let grants = self.env.options.grants();
         let now = (self.env.clock)();
         let mut survey = survey(&self.env.cloud, &asked.instances, &self.env.options).await?;
@@ -102,15 +97,17 @@ impl<C: Cloud, R: Records, B: Bus, F> Console<'_, C, R, B, F> {
                 let hops = system.and_then(|system| route(system, policy.target.as_ref(), &grants).ok());
                 let hops = hops.unwrap_or_default();
                 let findings = judge_cloud(&seen.facts, &hops, &policy, &grants, now);
-                let calendar = &self.env.options.calendar;
+                let (calendar, today) = (&self.env.options.calendar, Day::of(now));
+                let refused = system.and_then(|system| calendar.refuses(system, policy.target.as_ref(), today));
                 json!({
                     "instanceId": id,
                     "name": seen.instance.instance_name,
                     "system": system.map(ToString::to_string),
-                    "support": system.map(|system| calendar.phase(&system.os, Day::of(now))),
+                    "support": system.map(|system| calendar.phase(&system.os, today)),
                     "lastDayOfSupport": system.and_then(|system| calendar.life(&system.os)?.last_day()),
                     "hops": way(&hops),
-                    "passed": !findings.iter().any(migration::Finding::blocks),
+                    "passed": refused.is_none() && !findings.iter().any(migration::Finding::blocks),
+                    "refused": refused,
                     "findings": findings,
                 })
             }

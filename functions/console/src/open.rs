@@ -1,9 +1,11 @@
 //! POST /migrations: opens migrations, one or a batch.
 
 use fc_runtime::http_trigger::HttpResponse;
+use migration::eol::Day;
 use migration::os::{Os, System};
 use migration::path::route;
-use migration::policy::{LONGEST_OBSERVATION, Mode, Policy, Probe};
+use migration::plan::way;
+use migration::policy::{Mode, Policy, Probe};
 use migration::{BatchRef, MigrationId, Record};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -15,7 +17,8 @@ use stage::records::Records;
 
 use crate::Console;
 use crate::answer::{Refusal, reply};
-use crate::instances::{check_ids, known, os_of, way};
+use crate::instances::{check_ids, known, os_of};
+use crate::lanes::side_by_side;
 
 /// Body of POST /migrations.
 #[derive(Deserialize)]
@@ -93,9 +96,6 @@ enum Came {
     Problem(String),
 }
 
-/// How many are opened side by side.
-const LANES: usize = 8;
-
 impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console<'_, C, R, B, F> {
     /// Opens what can be opened, and says why the rest cannot. Repeated, it opens nothing twice.
     pub async fn open(&self, actor: &str, asked: &Opening) -> Result<HttpResponse, Refusal> {
@@ -118,33 +118,21 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         };
         let ids: Vec<String> = asked.instances.iter().map(|wanted| wanted.id().to_owned()).collect();
         let listed = self.listed(&ids).await?;
-        let one = async |index: usize| {
+        let came = side_by_side(ids.len(), async |index: usize| {
             let policy = Policy { target: targets[index].clone(), ..policy.clone() };
-            let came = match known(listed.get(&ids[index]), &ids[index]) {
+            match known(listed.get(&ids[index]), &ids[index]) {
                 Err(why) => Ok(Came::Problem(why)),
                 Ok(system) => {
                     let place = batch.place + i64::try_from(index).unwrap_or(0);
                     let batch = BatchRef { place, ..batch.clone() };
                     self.open_one(actor, &ids[index], system, policy, batch).await
                 }
-            };
-            (index, came)
-        };
-        let lane = async |number: usize| {
-            let mut lane = Vec::new();
-            for index in (number..ids.len()).step_by(LANES) {
-                lane.push(one(index).await);
             }
-            lane
-        };
-        let (a, b, c, d, e, f, g, h) =
-            tokio::join!(lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7));
-        let mut came: Vec<_> = [a, b, c, d, e, f, g, h].into_iter().flatten().collect();
-        came.sort_by_key(|(index, _)| *index);
+        })
+        .await;
 
         let (mut opened, mut already, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-        for (index, came) in came {
-            let id = &ids[index];
+        for (id, came) in ids.iter().zip(came) {
             match came {
                 Ok(Came::Opened(migration, system, hops)) => opened.push(json!({
                     "instanceId": id, "migrationId": migration, "system": system.to_string(), "hops": hops,
@@ -178,6 +166,11 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         policy: Policy,
         batch: BatchRef,
     ) -> Result<Came, StageError> {
+        let now = self.now();
+        let calendar = &self.env.options.calendar;
+        if let Some(why) = calendar.refuses(&system, policy.target.as_ref(), Day::of(now)) {
+            return Ok(Came::Problem(why));
+        }
         let hops = match route(&system, policy.target.as_ref(), &self.env.options.grants()) {
             Ok(hops) => hops,
             Err(error) => return Ok(Came::Problem(error.to_string())),
@@ -186,7 +179,6 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
             Ok(bytes) => MigrationId::from_bytes(bytes),
             Err(refusal) => return Ok(Came::Problem(refusal.to_string())),
         };
-        let now = self.now();
         let hops_told = Value::from(way(&hops));
         let mut record = Record::new(id, instance_id.to_owned(), policy, hops, now);
         record.system = Some(system.clone());
@@ -205,7 +197,8 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
     /// The function's policy, and what the request says otherwise.
     fn policy_of(&self, asked: &Opening) -> Result<Policy, Refusal> {
         let bad = |what: String| Refusal::Bad(format!("policy: {what}"));
-        let mut fields = match serde_json::to_value(&self.policy) {
+        let own = self.policy()?;
+        let mut fields = match serde_json::to_value(own) {
             Ok(Value::Object(fields)) => fields,
             _ => return Err(Refusal::Configuration("the function's policy is not an object".into())),
         };
@@ -216,18 +209,20 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<[u8; 10]>> Console
         let mut policy: Policy = serde_json::from_value(fields.into()).map_err(|error| bad(error.to_string()))?;
         policy.mode = asked.mode.unwrap_or(policy.mode);
         // Whoever may ask for a migration must not thereby run commands on the instance.
-        if policy.probes.iter().any(|probe| matches!(probe, Probe::Command(_)) && !self.policy.probes.contains(probe)) {
+        if policy.probes.iter().any(|probe| matches!(probe, Probe::Command(_)) && !own.probes.contains(probe)) {
             return Err(bad("probes that are commands stand in the function's own settings only".into()));
         }
         let options = &self.env.options;
         if policy.mode.drills() && (options.drill_vswitch.is_none() || options.drill_security_group.is_none()) {
             return Err(bad("no drill can be held: DRILL_VSWITCH and DRILL_SECURITY_GROUP are not set".into()));
         }
-        if !(1..=65536).contains(&policy.retention_days) {
-            return Err(bad("retention_days is not a number from 1 to 65536".into()));
+        if own.acknowledge && !policy.acknowledge {
+            return Err(
+                bad("acknowledge is demanded by the function's own settings: it cannot be switched off".into()),
+            );
         }
-        if policy.observe_minutes > LONGEST_OBSERVATION {
-            return Err(bad(format!("observe_minutes is not a number from 0 to {LONGEST_OBSERVATION}")));
+        if let Some(problem) = policy.problem() {
+            return Err(bad(problem));
         }
         Ok(policy)
     }

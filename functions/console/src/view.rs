@@ -1,7 +1,7 @@
 //! Migrations as people see them.
 
 use jiff::Timestamp;
-use migration::{Millis, Record, State, plan};
+use migration::{Millis, Record, State};
 use serde_json::{Value, json};
 
 /// Epoch milliseconds as `2026-11-23T10:00:00Z`.
@@ -34,12 +34,13 @@ pub fn summary(record: &Record) -> Value {
         "enteredAt": time(record.entered_at),
         "awaiting": record.awaiting,
         "cause": record.cause,
+        "unclean": record.unclean,
     })
 }
 
-/// What waits for a person's acknowledgement.
-pub fn awaited(record: &Record) -> Option<Value> {
-    let digest = record.awaiting.as_ref()?;
-    let risks: Vec<_> = plan::risks(record).collect();
-    Some(json!({ "digest": digest, "risks": risks }))
+/// The record, but of probes only what is no secret: a URL may hold a password, a command any.
+pub fn shown(record: &Record) -> Value {
+    let mut shown = json!(record);
+    shown["policy"]["probes"] = record.policy.probes.iter().map(ToString::to_string).collect();
+    shown
 }

@@ -43,7 +43,7 @@ pub async fn run() -> Result<(), fc_runtime::Error> {
             return Err(coded(Code::MalformedEvent, &"the event is neither an object nor an array"));
         }
         let env = connect(&event.context)?;
-        let policy = Settings::from_env().map_err(|error| coded(Code::Configuration, &error))?.policy;
+        let policy = Settings::policy_from_env().map_err(|error| coded(Code::Configuration, &error))?;
         let until = OnceCell::new();
         let pause = async || {
             let until = *until.get_or_init(|| Instant::now() + PATIENCE);

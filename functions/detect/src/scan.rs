@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use migration::eol::{Day, Phase};
+use migration::eol::Day;
 use migration::os::System;
 use migration::path::route;
 use migration::policy::{BadTag, Policy, TAG};
@@ -243,16 +243,9 @@ impl<C: Cloud, R: Records, B: Bus, F: Fn() -> std::io::Result<MigrationId>> Look
                 return Err(("unknown-system", text));
             }
         };
-        let wanted = policy.target.as_ref().is_some_and(|target| !target.same_release(&system.os));
-        match self.env.options.calendar.phase(&system.os, Day::of(self.occasion.now)) {
-            Phase::Mainstream if !wanted => {
-                let text =
-                    format!("{system} is in standard support, there is no need to migrate it; to do so, name a target");
-                Err(("in-support", text))
-            }
-            // What the calendar does not know is migrated when a person asks for it.
-            Phase::Mainstream | Phase::Extended | Phase::Bought | Phase::Ended | Phase::Unknown => Ok(system),
-        }
+        let today = Day::of(self.occasion.now);
+        let refused = self.env.options.calendar.refuses(&system, policy.target.as_ref(), today);
+        refused.map_or(Ok(system), |text| Err(("in-support", text)))
     }
 
     fn problem(&mut self, instance_id: &str, kind: &'static str, text: String) {

@@ -6,7 +6,7 @@ mod media;
 
 use migration::path::Engine;
 use migration::policy::Mode;
-use migration::{Cause, Code, Event, Record, Remediation, Stage};
+use migration::{Cause, Code, Event, Record, Remediation, Stage, plan};
 use stage::cloud::Cloud;
 use stage::{Act, Command, Fault, Job};
 
@@ -52,18 +52,9 @@ impl Act for Prepare {
     }
 }
 
-/// What the last check's findings want mended because it blocks, as far as the policy allows it and it was not tried
-/// before. Where only a check is wanted, nothing.
+/// What is to be mended; where only a check is wanted, nothing.
 fn wanted(record: &Record) -> Vec<Remediation> {
-    if record.policy.mode == Mode::Check {
-        return Vec::new();
-    }
-    let asked = |remediation: &&Remediation| {
-        record.findings.iter().any(|finding| finding.blocks() && finding.remediation == Some(**remediation))
-            && record.policy.remediate.contains(remediation)
-            && !record.remediated.contains(remediation)
-    };
-    Remediation::ALL.iter().filter(asked).copied().collect()
+    if record.policy.mode == Mode::Check { Vec::new() } else { plan::wanted(record) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::plan;
 use crate::policy::Mode;
 use crate::record::{
     Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
-    RESET_BEGUN, Record, Stage, State, Step, TOOL_SENT, TOOL_STARTED, Timing,
+    RESET_BEGUN, Record, Stage, State, Step, TOOL_SENT, TOOL_STARTED, Timing, UNDONE,
 };
 
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
@@ -348,7 +348,7 @@ impl Next {
         self.ordinary = false;
         let step = self.step(format!("{} failed", stage.name()), Some(cause.clone()), Vec::new());
         self.effects.push(Effect::Note(step));
-        let not_undone = stage == Stage::Cleanup && self.record.must_undo() && !gone;
+        let not_undone = stage == Stage::Cleanup && self.record.must_undo() && !gone && !self.record.memo.marks.contains_key(UNDONE);
         self.record.cause.get_or_insert(cause);
         let cloned = self.record.clone.is_some();
         self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);
@@ -358,7 +358,9 @@ impl Next {
             // No tool can be at work, whatever the guest's silence looks like: nothing has to go back.
             Stage::Migrate if !sent && !cloned && !gone => {
                 self.record.touched = false;
-                self.clean_up(self.back(), "the tool was never started");
+                let cancelled = self.record.cause.as_ref().is_some_and(|cause| cause.code == Code::Cancelled);
+                let outcome = if cancelled { Outcome::Cancelled } else { Outcome::Failed };
+                self.clean_up(outcome, "the tool was never started");
             }
             // Something of ours is left in the guest, or in the account: a person must look.
             Stage::Cleanup => {

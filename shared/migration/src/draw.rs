@@ -10,7 +10,7 @@ use crate::id::MigrationId;
 use crate::os::{Family, Os, System};
 use crate::path;
 use crate::policy::{Mode, Policy};
-use crate::record::{Cause, DiskSnapshot, DrillClone, Evidence, Outcome, Record, Stage, State};
+use crate::record::{Cause, DiskSnapshot, DrillClone, Evidence, Outcome, Record, Stage, State, TOOL_SENT};
 
 /// A Mermaid state diagram of every transition.
 pub fn mermaid() -> String {
@@ -21,10 +21,14 @@ pub fn mermaid() -> String {
                 let after = decide(&before, event.clone(), before.entered_at).record;
                 if after.state != before.state || after.hop != before.hop {
                     let labels = arrows.entry((order, name(before.state), name(after.state))).or_default();
-                    let label = match (before.drilling(), &before.clone) {
+                    let label = match (before.policy.mode, &before.clone) {
                         (_, Some(_)) => format!("{label} (clone)"),
-                        (true, None) => format!("{label} (drill)"),
-                        (false, None) => label.to_owned(),
+                        (Mode::Check, None) => format!("{label} (check)"),
+                        _ if stage == Stage::Migrate && before.memo.marks.is_empty() => {
+                            format!("{label} (no tool yet)")
+                        }
+                        _ if before.drilling() => format!("{label} (drill)"),
+                        _ => label.to_owned(),
                     };
                     let told = labels.iter().any(|known| label.starts_with(known.as_str()));
                     if !told {
@@ -54,7 +58,7 @@ fn name(state: State) -> String {
 }
 
 /// One record for each way to be in a stage: with every ending where it is cleaned up, as a drill on its clone,
-/// and as a drill before there is one.
+/// as a drill before there is one, and as a mere check; in migrate with the tool under way, and before.
 fn samples(stage: Stage) -> Vec<Record> {
     if stage == Stage::Cleanup {
         return Outcome::ALL.into_iter().map(|outcome| sample(stage, Some(outcome))).collect();
@@ -63,7 +67,15 @@ fn samples(stage: Stage) -> Vec<Record> {
     drill.policy.mode = Mode::DrillThenMigrate;
     let mut cloned = drill.clone();
     cloned.clone = Some(DrillClone { instance_id: "i-1".into() });
-    vec![sample(stage, None), drill, cloned]
+    let mut check = sample(stage, None);
+    check.policy.mode = Mode::Check;
+    let mut samples = vec![sample(stage, None), drill, cloned, check];
+    if stage == Stage::Migrate {
+        let mut early = sample(stage, None);
+        early.memo.marks.clear();
+        samples.push(early);
+    }
+    samples
 }
 
 fn sample(stage: Stage, ending: Option<Outcome>) -> Record {
@@ -77,6 +89,9 @@ fn sample(stage: Stage, ending: Option<Outcome>) -> Record {
     let mut record = Record::new(id, "i-0".into(), Policy::default(), hops, 0);
     record.policy.remediate = vec![Remediation::CleanBoot];
     record.state = State::In(stage);
+    if stage == Stage::Migrate {
+        record.memo.marks.insert(TOOL_SENT.to_owned(), 0);
+    }
     record.ending = ending;
     if ending == Some(Outcome::DrillPassed) {
         record.policy.mode = Mode::DrillThenMigrate;

@@ -32,5 +32,5 @@ pub use id::{InvalidId, MigrationId};
 pub use record::{
     BatchRef, Call, Cause, CloudSetting, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence,
     Exhibit, Made, MadeKind, Memo, Millis, Outcome, RESET_BEGUN, Record, SCHEMA, SchemaError, SettingKind, Stage,
-    State, Step, TOOL_SENT, TOOL_STARTED, Timing,
+    State, Step, TOOL_SENT, TOOL_STARTED, Timing, UNDONE,
 };

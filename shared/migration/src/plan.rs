@@ -1,9 +1,11 @@
 //! The plan of a migration: what a person acknowledges, and how long it will take.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::check::{Finding, Remediation, Severity};
+use crate::path::Hop;
 use crate::record::{Millis, Record};
 
 /// Somebody knows the risks of a plan.
@@ -27,11 +29,23 @@ pub fn risks(record: &Record) -> impl Iterator<Item = &Finding> {
     record.cloud_risks.iter().chain(warnings(&record.findings))
 }
 
-/// What is mended, and what will be because the last check found it to block: part of the plan before it is done as
-/// well as after.
+/// What is to be mended by the last check's findings: what the policy allows, and was not tried before. Packages are
+/// only removed where they block.
+pub fn wanted(record: &Record) -> Vec<Remediation> {
+    let asks = |finding: &Finding, one| {
+        finding.remediation == Some(one) && (finding.blocks() || one != Remediation::RemoveI686)
+    };
+    let wanted = |one: &Remediation| {
+        record.policy.remediate.contains(one)
+            && !record.remediated.contains(one)
+            && record.findings.iter().any(|finding| asks(finding, *one))
+    };
+    Remediation::ALL.iter().copied().filter(wanted).collect()
+}
+
+/// What is mended, and what will be: part of the plan before it is done as well as after.
 pub fn mends(record: &Record) -> Vec<Remediation> {
-    let wanted = record.findings.iter().filter(|finding| finding.blocks()).filter_map(|finding| finding.remediation);
-    let mut all: Vec<Remediation> = record.remediated.iter().copied().chain(wanted).collect();
+    let mut all: Vec<Remediation> = record.remediated.iter().copied().chain(wanted(record)).collect();
     all.sort_unstable();
     all.dedup();
     all
@@ -45,7 +59,7 @@ pub fn digest(record: &Record) -> String {
         risks(record).map(|finding| format!("{}: {}", finding.id, without_figures(&finding.found))).collect();
     told.sort_unstable();
     told.dedup();
-    let plan = serde_json::json!({
+    let plan = json!({
         "instance": record.instance_id,
         "hops": record.hops.get(record.hop..).unwrap_or_default(),
         "policy": record.policy,
@@ -53,6 +67,21 @@ pub fn digest(record: &Record) -> String {
         "risks": told,
     });
     Sha256::digest(plan.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Hops as people read them: `from`, `to` and `engine` of each.
+pub fn way(hops: &[Hop]) -> Vec<Value> {
+    let hop = |hop: &Hop| json!({ "from": hop.from.to_string(), "to": hop.to.to_string(), "engine": hop.engine });
+    hops.iter().map(hop).collect()
+}
+
+/// The plan that waits for an acknowledgement, as people are told it: `digest`, the `hops` to come, what it `mends`,
+/// its `risks`. None when none waits.
+pub fn awaited(record: &Record) -> Option<Value> {
+    let digest = record.awaiting.as_ref()?;
+    let risks: Vec<&Finding> = risks(record).collect();
+    let hops = way(record.hops.get(record.hop..).unwrap_or_default());
+    Some(json!({ "digest": digest, "hops": hops, "mends": mends(record), "risks": risks }))
 }
 
 /// A text with `#` in place of each number.
@@ -126,12 +155,38 @@ mod tests {
     #[test]
     fn what_blocks_and_will_be_mended_is_in_the_plan_before_and_after() {
         let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
-        let i686 = || Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686);
-        let only_warns = Finding::warn("b", "f", "r").mended_by(Remediation::CleanBoot);
-        let wanted = Record { findings: vec![i686(), only_warns], ..record.clone() };
-        assert_eq!(mends(&wanted), [Remediation::RemoveI686]);
-        let done = Record { remediated: vec![Remediation::RemoveI686], findings: vec![i686()], ..record };
-        assert_eq!(mends(&done), [Remediation::RemoveI686]);
+        let i686 = |severity| Finding { severity, ..Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686) };
+        let resolv = || Finding::warn("b", "f", "r").mended_by(Remediation::RegularResolvConf);
+        let allowed = Policy {
+            remediate: vec![Remediation::RemoveI686, Remediation::RegularResolvConf],
+            ..Policy::default()
+        };
+        let found = |policy: &Policy, severity| Record {
+            policy: policy.clone(),
+            findings: vec![i686(severity), resolv()],
+            ..record.clone()
+        };
+        let both = [Remediation::RemoveI686, Remediation::RegularResolvConf];
+        assert_eq!(wanted(&found(&allowed, Severity::Block)), both);
+        assert_eq!(wanted(&found(&allowed, Severity::Warn)), both[1..], "no package goes that does not have to");
+        assert_eq!(wanted(&found(&Policy::default(), Severity::Block)), [], "not allowed");
+        let done = Record { remediated: both.to_vec(), ..found(&allowed, Severity::Block) };
+        assert_eq!((wanted(&done), mends(&done)), (vec![], both.to_vec()));
+    }
+
+    #[test]
+    fn a_plan_is_told_with_its_way_from_here_on() {
+        use crate::os::{Family, Os, System};
+        let debian = |major| Os::new(Family::Debian, major);
+        let hops =
+            crate::path::route(&System::of(debian(11)), Some(&debian(13)), &crate::path::Grants::default()).unwrap();
+        let mut record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), hops, 0);
+        record.findings = vec![Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686)];
+        assert_eq!(awaited(&record), None);
+        (record.awaiting, record.hop) = (Some("abc".into()), 1);
+        let hop = json!({ "from": "Debian 12", "to": "Debian 13", "engine": "apt-full-upgrade" });
+        let told = json!({ "digest": "abc", "hops": [hop], "mends": ["remove-i686"], "risks": [] });
+        assert_eq!(awaited(&record), Some(told));
     }
 
     #[test]

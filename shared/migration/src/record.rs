@@ -500,6 +500,8 @@ pub const TOOL_SENT: &str = "tool sent";
 /// The mark of a migrate stage whose guest has said that the tool was started.
 pub const TOOL_STARTED: &str = "started";
 
+/// The mark of a cleanup that has taken back what was prepared in the guest.
+pub const UNDONE: &str = "undone";
 /// The mark of a rollback that is about to reset the first disk; stored before it does.
 pub const RESET_BEGUN: &str = "resetting";
 

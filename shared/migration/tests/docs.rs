@@ -1,12 +1,11 @@
 //! What the documents say of the domain: docs/errors.md speaks of every code and every check, and of no
-//! others; the README's policy is one.
+//! others; policies, remediations, modes and outcomes are explained where people look for them.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use migration::Code;
 use migration::findings::{
     AfterFacts, AutoSnapshots, CloudFacts, DiskFacts, Finished, GuestFacts, Media, Preview, Scan, WindowsAfter,
     WindowsFacts, judge_after, judge_cloud, judge_finished, judge_guest, judge_windows, judge_windows_after,
@@ -15,6 +14,7 @@ use migration::os::{Family, Os, System};
 use migration::path::{Engine, Grants, Hop, route};
 use migration::policy::{Mode, Policy};
 use migration::windows::{Issue, IssueKind, SETUP_RESULTS};
+use migration::{Code, Remediation};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
@@ -176,10 +176,59 @@ fn every_check_of_the_tools_is_explained() {
     assert_eq!(named(&page("docs/errors.md"), is_check), ids.collect());
 }
 
+/// The first JSON of a page after `heading`.
+fn policy_in(name: &str, heading: &str) -> (String, Policy) {
+    let page = page(name);
+    let (_, part) = page.split_once(heading).unwrap();
+    let (_, rest) = part.split_once("```json\n").unwrap();
+    let json = rest.split_once("```").unwrap().0;
+    (json.to_owned(), serde_json::from_str(json).unwrap())
+}
+
 #[test]
-fn the_readmes_policy_is_one() {
-    let readme = page("README.md");
-    let (_, rest) = readme.split_once("```json\n").unwrap();
-    let policy: Policy = serde_json::from_str(rest.split_once("```").unwrap().0).unwrap();
-    assert_ne!(policy, Policy::default());
+fn the_policies_of_the_pages_are_some() {
+    for (name, heading) in [("README.md", "## Asking for a migration"), ("docs/operating.md", "### Policy")] {
+        let (_, policy) = policy_in(name, heading);
+        assert_ne!(policy, Policy::default());
+        assert_eq!(policy.problem(), None, "{name}");
+    }
+}
+
+#[test]
+fn every_field_of_the_policy_is_explained() {
+    let fields = |json: &str| -> BTreeSet<String> {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(json).unwrap();
+        fields.into_iter().map(|(name, _)| name).collect()
+    };
+    let all = fields(&serde_json::to_string(&Policy::default()).unwrap());
+    assert_eq!(fields(&policy_in("docs/operating.md", "### Policy").0), all, "the example");
+    let operating = page("docs/operating.md");
+    let (_, part) = operating.split_once("### Policy").unwrap();
+    assert_eq!(named(part, |cell| all.contains(cell) || !["field", "---"].contains(&cell)), all, "the table");
+}
+
+#[test]
+fn every_remediation_is_explained() {
+    let operating = page("docs/operating.md");
+    let (_, part) = operating.split_once("## Mending").unwrap();
+    let (part, _) = part.split_once("\n## ").unwrap();
+    let known: BTreeSet<String> = Remediation::ALL.iter().map(|known| known.name().to_owned()).collect();
+    assert_eq!(named(part, |cell| cell != "name"), known);
+}
+
+/// README, operator's guide and the API's page name every way to ask and every end.
+#[test]
+fn every_mode_and_outcome_is_told() {
+    let (readme, operating, console) = (page("README.md"), page("docs/operating.md"), page("docs/console.md"));
+    for (mode, _) in Mode::ALL {
+        for (name, page) in [("README.md", &readme), ("operating.md", &operating), ("console.md", &console)] {
+            assert!(page.contains(&format!("`{mode}`")), "{mode} in {name}");
+        }
+    }
+    let outcomes: BTreeSet<String> = migration::Outcome::ALL.iter().map(|outcome| format!("{outcome:?}")).collect();
+    let (_, part) = operating.split_once("## Outcomes").unwrap();
+    let (part, _) = part.split_once("\n## ").unwrap();
+    let cells = named(part, |cell| !cell.starts_with("outcome"));
+    let words = cells.iter().flat_map(|cell| cell.split("; ")).filter_map(|one| one.split(',').next());
+    assert_eq!(words.map(str::to_owned).collect::<BTreeSet<_>>(), outcomes);
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use migration::{MigrationId, Millis, Notice, Record, Stage, plan};
 use openapi::ApiError;
 use openapi::eventbridge::{Client, CloudEvent};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Source of OS Ferry's own events.
 pub const SOURCE: &str = "osferry";
@@ -49,9 +49,9 @@ pub fn notice(bus: &str, id: String, record: &Record, notice: Notice, now: Milli
             STAGE_ENTERED
         }
         Notice::Awaiting => {
-            data["digest"] = json!(record.awaiting);
-            data["risks"] = json!(plan::risks(record).collect::<Vec<_>>());
-            data["mends"] = json!(plan::mends(record));
+            if let (Some(data), Some(Value::Object(plan))) = (data.as_object_mut(), plan::awaited(record)) {
+                data.extend(plan);
+            }
             PLAN_AWAITING
         }
         Notice::Ended(outcome) => {
@@ -66,7 +66,7 @@ pub fn notice(bus: &str, id: String, record: &Record, notice: Notice, now: Milli
 }
 
 /// An event of OS Ferry's about `subject`. `id` is unique for the occasion: what is told again has the same.
-pub fn event(bus: &str, id: String, kind: &str, subject: &str, now: Millis, data: serde_json::Value) -> CloudEvent {
+pub fn event(bus: &str, id: String, kind: &str, subject: &str, now: Millis, data: Value) -> CloudEvent {
     CloudEvent {
         id,
         source: SOURCE.into(),
@@ -75,5 +75,26 @@ pub fn event(bus: &str, id: String, kind: &str, subject: &str, now: Millis, data
         time: Timestamp::from_millisecond(now).unwrap_or_default().to_string(),
         bus: bus.into(),
         data,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::record_in;
+
+    #[test]
+    fn whoever_listens_is_told_the_whole_plan_and_what_was_left() {
+        let mut record = record_in(Stage::Assess);
+        record.awaiting = Some("abc".into());
+        let told = |notice| notice_data(&record, notice);
+        let plan = told(Notice::Awaiting);
+        assert_eq!((&plan["digest"], &plan["hops"][0]["to"]), (&json!("abc"), &json!("Alibaba Cloud Linux 3")));
+        assert_eq!((&plan["mends"], &plan["risks"], &plan["hop"]), (&json!([]), &json!([]), &json!(0)));
+        assert_eq!(told(Notice::Ended(migration::Outcome::CheckPassed))["unclean"], false);
+    }
+
+    fn notice_data(record: &Record, news: Notice) -> Value {
+        notice("osferry", "1".into(), record, news, 0).data
     }
 }

@@ -25,4 +25,4 @@ pub use act::{Act, Command, Job, Output};
 pub use fault::Fault;
 pub use handler::{connect, log_error, run, serve};
 pub use harness::{Env, Handled, Invocation, StageError, Wished, observed, publish, settle, step, wish};
-pub use way_back::{WayBack, stays, way_back};
+pub use way_back::{WayBack, no_way_back, stays, way_back};

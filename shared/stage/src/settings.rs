@@ -23,8 +23,6 @@ pub struct Settings {
     pub guest: guest::Settings,
     /// What some stages need.
     pub options: Options,
-    /// `POLICY`: JSON; what holds for every instance unless its tags say otherwise.
-    pub policy: Policy,
 }
 
 /// What the operator has configured for some stages.
@@ -110,11 +108,6 @@ impl Settings {
     fn read(var: impl Fn(&str) -> Option<String>) -> Result<Self, BadSetting> {
         let var = |name: &str| var(name).filter(|value| !value.is_empty());
         let need = |name: &'static str| var(name).ok_or(BadSetting { name, problem: "is not set".into() });
-        let policy = match var("POLICY") {
-            None => Policy::default(),
-            Some(json) => serde_json::from_str(&json)
-                .map_err(|error| BadSetting { name: "POLICY", problem: error.to_string() })?,
-        };
         let gpgcheck = flag("GPGCHECK", var("GPGCHECK"), true)?;
         let options = Options::read(var)?;
         Ok(Self {
@@ -134,9 +127,23 @@ impl Settings {
                 gpgcheck,
             },
             options,
-            policy,
         })
     }
+
+    /// `POLICY`: JSON; what holds for every instance unless its tags or a request say otherwise. Only whoever opens
+    /// migrations reads it: a wrong one must not keep those from their way back that are under way.
+    pub fn policy_from_env() -> Result<Policy, BadSetting> {
+        read_policy(std::env::var("POLICY").ok().as_deref().unwrap_or_default())
+    }
+}
+
+fn read_policy(json: &str) -> Result<Policy, BadSetting> {
+    let bad = |problem| BadSetting { name: "POLICY", problem };
+    if json.is_empty() {
+        return Ok(Policy::default());
+    }
+    let policy: Policy = serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;
+    policy.problem().map_or(Ok(policy), |problem| Err(bad(problem)))
 }
 
 #[cfg(test)]
@@ -155,8 +162,6 @@ mod tests {
         assert_eq!(settings.event_bus, "osferry");
         for (name, value) in [
             ("OTS_ENDPOINT", ""),
-            ("POLICY", "{"),
-            ("POLICY", "{\"probs\":[]}"),
             ("GPGCHECK", "no"),
             ("WINDOWS_MEDIA", "{\"2019\":1}"),
             ("DARK_SECONDS", "long"),
@@ -164,6 +169,23 @@ mod tests {
             ("EOL_OVERRIDES", "[{}]"),
         ] {
             assert!(read(&[(name, value)]).unwrap_err().to_string().contains(name), "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn the_policy_is_read_by_itself() {
+        assert_eq!(read_policy("").unwrap(), Policy::default());
+        let policy = read_policy(r#"{"target":"Anolis OS 8","acknowledge":true}"#).unwrap();
+        assert_eq!((policy.target.unwrap().to_string().as_str(), policy.acknowledge), ("Anolis OS 8", true));
+        for (json, problem) in [
+            ("{", "EOF"),
+            (r#"{"probs":[]}"#, "probs"),
+            (r#"{"target":"BeOS 5"}"#, "BeOS 5"),
+            (r#"{"retention_days":0}"#, "retention_days"),
+            (r#"{"observe_minutes":1441}"#, "observe_minutes"),
+        ] {
+            let error = read_policy(json).unwrap_err().to_string();
+            assert!(error.contains("POLICY") && error.contains(problem), "{json}: {error}");
         }
     }
 }

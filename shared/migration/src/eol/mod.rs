@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use day::{Day, NotADay};
 
-use crate::os::Os;
+use crate::os::{Os, System};
 
 /// When the support of a release ends; None is an end that does not exist or that nobody published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +133,16 @@ impl Calendar {
         self.life(os).map_or(Phase::Unknown, |life| life.phase(today))
     }
 
+    /// Why `system` is not to be migrated on `today`, if that is so: it is in standard support, and no other release is
+    /// named as its `target`. What the calendar does not know is migrated when a person asks for it.
+    pub fn refuses(&self, system: &System, target: Option<&Os>, today: Day) -> Option<String> {
+        let named = target.is_some_and(|target| !target.same_release(&system.os));
+        let supported = self.phase(&system.os, today) == Phase::Mainstream;
+        (supported && !named).then(|| {
+            format!("{system} is in standard support, there is no need to migrate it; to do so, name a target")
+        })
+    }
+
     /// Every row.
     pub fn rows(&self) -> &[Life] {
         &self.rows
@@ -244,6 +254,22 @@ mod tests {
         assert_eq!(phase("SLES 11 SP4"), Phase::Ended);
         assert_eq!(phase("CentOS 8.5"), Phase::Ended, "the others stay");
         assert_eq!(calendar.rows().len(), Calendar::default().rows().len() + 1);
+    }
+
+    #[test]
+    fn what_is_in_standard_support_needs_a_named_target() {
+        let os = |name: &str| Os::from_ecs_name(name).unwrap();
+        let refused = |name: &str, target: Option<&str>| {
+            let target = target.map(os);
+            Calendar::default().refuses(&System::of(os(name)), target.as_ref(), day("2026-11-23"))
+        };
+        let why = refused("Debian 13", None).unwrap();
+        assert!(why.contains("Debian 13") && why.contains("name a target"), "{why}");
+        assert!(refused("Debian 13", Some("Debian 13.1")).is_some(), "the release that it runs is no target");
+        assert_eq!(refused("Debian 13", Some("Debian 14")), None);
+        for name in ["CentOS 7.9", "Debian 12", "Anolis OS 8"] {
+            assert_eq!(refused(name, None), None, "{name}");
+        }
     }
 
     #[test]
