@@ -312,6 +312,7 @@ fn a_healthy_guest_tells_what_it_is() {
     assert_eq!(facts(&answer), BTreeSet::new());
     for (key, value) in [
         ("os_id", "centos"),
+        ("os_name", "CentOS Linux"),
         ("boot_id", "b-1"),
         ("memory_mib", "2929"),
         ("memory_total_mib", "3906"),

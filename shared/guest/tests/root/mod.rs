@@ -205,7 +205,7 @@ impl Root {
         for (name, body) in STUBS {
             this.stub(name, body);
         }
-        this.write("etc/os-release", "ID=\"centos\"\nVERSION_ID=\"7\"\n");
+        this.write("etc/os-release", "NAME=\"CentOS Linux\"\nID=\"centos\"\nVERSION_ID=\"7\"\n");
         this.write("etc/redhat-release", "CentOS Linux release 7.9.2009 (Core)\n");
         this.write("etc/fstab", "# comment\n/dev/vda1 / xfs defaults 0 0\n/dev/vdb1 /data ext4 defaults,nofail 0 2\n");
         this.write("etc/ssh/sshd_config", "Port 22\nPermitRootLogin yes\nMatch User x\n  X11Forwarding no\n");

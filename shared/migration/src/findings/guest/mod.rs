@@ -23,6 +23,9 @@ pub struct GuestFacts {
     pub os_id: String,
     /// `VERSION_ID` of os-release.
     pub os_version: String,
+    /// `NAME` of os-release: CentOS and CentOS Stream have the same `ID`.
+    #[serde(default)]
+    pub os_name: String,
     /// Boot id of the running system.
     pub boot_id: String,
     /// MemAvailable, MiB.
@@ -88,7 +91,7 @@ fn needs(hop: &Hop, mounts: u64) -> Needs {
 /// The migratability check: can this guest take this hop?
 pub fn judge_guest(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match Os::from_os_release(&facts.os_id, &facts.os_version) {
+    match Os::from_os_release_named(&facts.os_id, &facts.os_version, &facts.os_name) {
         Some(os) if os.same_release(&hop.from) => {
             findings.push(Finding::info("guest.os", format!("the guest runs {os}")))
         }
@@ -233,9 +236,10 @@ mod tests {
         let judge = |facts: &GuestFacts| judge_guest(facts, &hop(), &Policy::default());
         assert_eq!(ids(&judge(&good_guest())), [""; 0]);
         type Break = fn(&mut GuestFacts);
-        let table: [(&str, Break); 10] = [
+        let table: [(&str, Break); 11] = [
             ("guest.os", |f| f.os_version = "7".into()),
             ("guest.os", |f| f.os_id = "solaris".into()),
+            ("guest.os", |f| f.os_name = "CentOS Stream".into()),
             ("guest.memory", |f| f.memory_mib = 599),
             ("guest.usr-space", |f| f.free_mib[0].1 = 249),
             ("guest.var-space", |f| f.free_mib[1].1 = 4095),
