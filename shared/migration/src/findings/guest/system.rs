@@ -151,6 +151,7 @@ mod tests {
         ("postgresql", &[]),
         ("ntp", &[]),
         ("python2", &[]),
+        ("foreign_source", &[]),
         ("held", &[]),
     ];
 

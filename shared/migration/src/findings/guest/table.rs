@@ -399,6 +399,13 @@ pub(super) const CHECKS: &[Check] = &[
         "port them to Python 3",
     ),
     check(
+        "foreign_source",
+        "guest.foreign-sources",
+        apt,
+        "sources that are not Debian's, which take no part in the upgrade and stay as they are",
+        "afterwards name the new release in them, where they have packages for it",
+    ),
+    check(
         "held",
         "guest.held-packages",
         apt,
