@@ -102,13 +102,16 @@ for word; do case $word in *:*=*) name=${word%%:*} version=${word#*=}
 esac; done
 "#;
 
-/// `mount` and `umount` speak of plain names, the tables of names with `\040`.
+/// `mount` and `umount` speak of plain names, the tables of names with `\040`. What is mounted below a place is not seen
+/// any more when something is mounted over it.
 const UMOUNT: &str = r#"
 left=$(T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 != ENVIRON["T"]' "$R/proc/mounts")
 printf '%s\n' "$left" >"$R/proc/mounts""#;
 const MOUNT: &str = r#"
+left=$(T=$(printf %s "$1/" | sed 's/ /\\040/g') awk 'index($2, ENVIRON["T"]) != 1' "$R/proc/mounts")
+printf '%s\n' "$left" >"$R/proc/mounts"
 T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 == ENVIRON["T"] { print $1, $2, $3, "rw 0 0"; found = 1 } END { exit !found }' \
-    "$R/etc/fstab" >>"$R/proc/mounts" && sort -o "$R/proc/mounts" "$R/proc/mounts""#;
+    "$R/etc/fstab" >>"$R/proc/mounts""#;
 
 const STUBS: [(&str, &str); 16] = [
     ("rpm", RPM),
