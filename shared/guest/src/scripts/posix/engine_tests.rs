@@ -265,6 +265,29 @@ fn leapp_is_asked_for_the_newest_report_it_knows() {
 }
 
 #[test]
+fn a_mirror_that_is_away_from_leapp_is_waited_for() {
+    let root = Root::new();
+    root.put(&directory("undo/x"), "");
+    root.put("var/lib/rpm/x", "");
+    root.program("sleep", ":");
+    let preview = |said: &str, code: u8, report: &str| {
+        // A report is written of every run.
+        root.program(
+            "leapp",
+            &format!("printf '%s' '{report}' >\"$R/var/log/leapp/leapp-report.json\"\necho '{said}'\nexit {code}"),
+        );
+        root.put("var/log/leapp/leapp-report.json", "");
+        root.call(&leapp(), "preview", "package_facts() { :; }\nengine_preview | cut -f 2")
+    };
+    let (away, error) = ("Error: Curl error (7): Could not connect to server", "Error: no such actor");
+    assert_eq!(preview(away, 1, "{\"entries\": []}"), "changes\nunreachable\n");
+    // What stands against it, whatever is away.
+    assert_eq!(preview(away, 1, "{\"flags\": [\"inhibitor\"]}"), "changes\nreport\n");
+    assert_eq!(preview(error, 1, "{\"entries\": []}"), "changes\nreport\nproblem\n");
+    assert_eq!(preview("", 0, "{\"entries\": []}"), "changes\nreport\n");
+}
+
+#[test]
 fn an_inhibited_leapp_fails_with_the_inhibitors_titles() {
     let root = Root::new();
     root.put(
