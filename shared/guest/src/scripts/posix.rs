@@ -25,7 +25,13 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         [&head(job), told, &slim(COMMON), &slim(&engine), &slim(&parts.concat())].concat()
     };
     match script {
-        Script::Assess => whole("", &["preview"], &[include_str!("assess.sh")]),
+        Script::Assess => {
+            let conversion = match job.hop.engine {
+                Engine::AlmalinuxDeploy | Engine::Migrate2Rocky => include_str!("conversion.sh"),
+                _ => "",
+            };
+            whole("", &["preview"], &[conversion, include_str!("assess.sh")])
+        }
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
             let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));

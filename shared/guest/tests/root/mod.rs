@@ -228,7 +228,10 @@ impl Root {
         );
         this.write("proc/modules", "virtio_net 1 0 - Live 0x0\n");
         this.write("proc/meminfo", "MemTotal:        4000000 kB\nMemAvailable:    3000000 kB\n");
-        this.write("proc/cpuinfo", "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 avx\n");
+        this.write(
+            "proc/cpuinfo",
+            "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 abm avx avx2 bmi1 bmi2 f16c fma movbe xsave\n",
+        );
         this.write("proc/sys/kernel/random/boot_id", "b-1\n");
         this.write("sys/class/net/eth0/device/vendor", "0x1af4\n");
         this.write("sys/class/block/vda1/start", "2048\n");

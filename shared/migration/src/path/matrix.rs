@@ -73,8 +73,8 @@ impl Row {
             let Os { family, major, .. } = self.from;
             let name = family.name();
             return Some(format!(
-                "this path begins at {name} {major}.{least}: update to it first, then tag the instance \
-                 osferry:os={name} {major}.{least}, because ECS tells the version of its image"
+                "this path begins at {name} {major}.{least}: update to it first; where the tag osferry:os tells an older \
+                 one, change it"
             ));
         }
         if self.rhel && !grants.rhel {
