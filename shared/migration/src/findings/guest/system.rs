@@ -211,6 +211,21 @@ mod tests {
             assert_eq!(judged(release, "8", 9), Some(Severity::Warn), "{release}: it may be too old");
         }
         assert_eq!(judged("8", "8", 2), None, "no minor release is asked for");
+        // Nobody else asks for it.
+        let paths = crate::path::paths().into_iter().filter(|path| path.from.contains('.'));
+        for path in paths {
+            let os = |name: &str| Os::from_ecs_name(name).unwrap();
+            let from = os(&path.from);
+            let least = from.minor.unwrap();
+            let hop = Hop { from: Os::new(from.family, from.major), to: os(&path.to), engine: path.engine };
+            assert_eq!(
+                judged_on(&format!("{}.{}", from.major, least - 1), "", &hop),
+                Some(Severity::Block),
+                "{}",
+                path.from
+            );
+            assert_eq!(judged_on(&format!("{}.{least}", from.major), "", &hop), None, "{}", path.from);
+        }
         // The vendor offers its fork of leapp from any CentOS 7.
         for to in [(Family::AlibabaCloudLinux, 3), (Family::Anolis, 8)] {
             let fork = hop((Family::CentOs, 7), to, Engine::Leapp);
