@@ -301,11 +301,7 @@ mod tests {
     #[test]
     fn the_tag_is_believed_before_the_name_and_the_name_before_the_image() {
         let read = |name, image, tag| system(&instance(name, image, tag)).map(|system| system.to_string());
-        assert_eq!(
-            read("CentOS  7.6 64位 ARM版", "m-1", "").as_deref(),
-            Some("CentOS 7 (arm64)"),
-            "it was updated since"
-        );
+        assert_eq!(read("CentOS  7.9 64位 ARM版", "m-1", "").as_deref(), Some("CentOS 7.9 (arm64)"));
         assert_eq!(
             read("CentOS  7.9 64位 ARM版", "m-1", "Alibaba Cloud Linux 3").as_deref(),
             Some("Alibaba Cloud Linux 3 (arm64)"),
