@@ -48,7 +48,8 @@ impl Os {
     /// in silence: the minor version (whatever the repositories hold), and an edition other than Datacenter.
     pub fn destination(name: &str) -> Result<Self, &'static str> {
         let os = Self::from_ecs_name(name).ok_or("not an operating system")?;
-        if edition(name).is_some_and(|edition| edition != Edition::Datacenter) {
+        // Red Hat's name has the word Enterprise, too.
+        if os.is_windows() && edition(name).is_some_and(|edition| edition != Edition::Datacenter) {
             return Err("not a destination: every edition becomes Datacenter");
         }
         // Alibaba Cloud Linux 3 is 3.2104, as often as not also by name.
@@ -164,9 +165,13 @@ mod tests {
 
     #[test]
     fn a_destination_names_nothing_that_cannot_be_chosen() {
-        for name in
-            ["Red Hat 8", "Alibaba Cloud Linux 3.2104 LTS 64位", "Windows Server 2012 R2 Data Center", "Ubuntu 24.04"]
-        {
+        for name in [
+            "Red Hat 8",
+            "Red Hat Enterprise Linux 7",
+            "Alibaba Cloud Linux 3.2104 LTS 64位",
+            "Windows Server 2012 R2 Data Center",
+            "Ubuntu 24.04",
+        ] {
             assert_eq!(Os::destination(name).ok(), Os::from_ecs_name(name), "{name}");
         }
         for (name, why) in [
