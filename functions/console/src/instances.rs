@@ -58,7 +58,7 @@ pub fn check_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Result<(), Refusal> 
 
 /// An operating system by its name.
 pub fn os_of(target: &str) -> Result<Os, Refusal> {
-    Os::from_ecs_name(target).ok_or_else(|| Refusal::Bad(format!("{target:?} is not an operating system")))
+    Os::destination(target).map_err(|why| Refusal::Bad(format!("{target:?} is {why}")))
 }
 
 /// What an instance runs, or why that is not known.

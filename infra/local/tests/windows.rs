@@ -335,7 +335,13 @@ fn a_2012_r2_becomes_a_2016_with_all_that_it_had() {
     assert_eq!((booted.os_version.as_str(), booted.failed), ("14393", None));
     assert_eq!(world.run(&world.job().reboot()).0, 0, "a second delivery reboots nothing");
     assert_eq!(world.verify(), ["after.activation"], "before it was activated");
+    let next = Hop { from: world.hop.to.clone(), to: Os::from_ecs_name("Windows Server 2019").unwrap(), ..world.hop };
+    let next = Job { hop_index: 1, hop: &next, ..world.job() };
+    let stands_against =
+        || notable(judge_windows(&read_windows_assessment(&world.ok(&next.assess())).unwrap(), next.hop));
+    assert!(stands_against().contains(&"windows.leftovers".to_owned()), "Setup keeps its folder");
     world.ok(&world.job().finish());
+    assert_eq!(stands_against(), [""; 0], "the next hop of a chain");
     assert_eq!(world.offline().as_slice(), world.media.as_slice());
     assert_eq!(world.verify(), [""; 0]);
     let seen = guest::read_observation(&world.ok(&world.job().observe(&probes(), 0))).unwrap();

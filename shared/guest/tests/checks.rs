@@ -118,13 +118,21 @@ const CASES: &[Case] = &[
     ("removed_driver", |r| r.append("proc/modules", "floppy 73520 0 - Live 0x0\n"), "floppy"),
     ("security_agent", |r| r.append("proc/modules", "AliSecGuard 1 0 - Live 0x0 (OE)\n"), "AliSecGuard"),
     ("nvidia", |r| r.append("proc/modules", "nvidia 1 0 - Live 0x0 (POE)\n"), "nvidia"),
-    ("cpu", |r| r.write("proc/cpuinfo", "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 ssse3\n"), "sse4_2"),
+    ("cpu", |r| r.write("proc/cpuinfo", &r.read("proc/cpuinfo").replace("sse4_2 ", "")), "sse4_2"),
+    ("cpu_v3", |r| r.write("proc/cpuinfo", &r.read("proc/cpuinfo").replace("avx2 ", "")), "avx2"),
     ("repo_twice", |r| r.write("etc/yum.repos.d/x.repo", "[base]\nbaseurl=http://x/\n"), "base"),
     ("excluded", |r| r.append("etc/yum.conf", "exclude=kernel*\n"), "/etc/yum.conf: exclude=kernel*"),
     ("plugins_off", |r| r.write("etc/yum.conf", "[main]\nplugins = 0\n"), "/etc/yum.conf: plugins = 0"),
     ("katello", |r| r.write("etc/rhsm/ca/katello-server-ca.pem", "x"), "katello-server-ca.pem"),
     ("katello", |r| r.write("etc/salt/minion.d/susemanager.conf", "x"), "susemanager.conf"),
-    ("zone_drifting", |r| r.write("etc/firewalld/firewalld.conf", "AllowZoneDrifting=yes\n"), "yes"),
+    (
+        "zone_drifting",
+        |r| {
+            r.write("etc/firewalld/firewalld.conf", "AllowZoneDrifting=yes\n");
+            r.stub("systemctl", "[ \"$*\" = 'is-enabled firewalld' ] && echo enabled")
+        },
+        "yes",
+    ),
     ("docker", |r| r.packages("docker-ce 20.10-3.el7 x86_64\n"), "docker-ce-20.10-3.el7"),
     ("ntp", |r| r.packages("ntp 4.2.6p5-29.el7 x86_64\n"), "ntp-4.2.6p5-29.el7"),
     (
@@ -200,6 +208,10 @@ const NEAR: &[(&str, Make)] = &[
         r.write("sys/class/net/ens6/device/v", "x")
     }),
     ("early_partition", |r| r.write("sys/class/block/vdb1/start", "63\n")),
+    ("zone_drifting", |r| {
+        r.write("etc/firewalld/firewalld.conf", "AllowZoneDrifting=yes\n");
+        r.stub("systemctl", "echo disabled; exit 1")
+    }),
     ("root_login", |r| r.write("etc/ssh/sshd_config", "Port 22\n")),
     ("custom_kernel", |r| r.write("stub/uname", "6.1.0-of-another-machine\n")),
     ("fstab_order", |r| {
@@ -269,7 +281,7 @@ fn what_conversion_tools_refuse_is_seen_before_they_do() {
 /// What is told beside the facts of the system.
 #[test]
 fn packages_modules_and_repositories_are_told() {
-    let cases: [(&str, Make, &[&str]); 6] = [
+    let cases: [(&str, Make, &[&str]); 10] = [
         (
             "epel_modular",
             |r| r.write("etc/yum.repos.d/epel-modular.repo", "[epel-modular]\nname=x\nenabled=1\n"),
@@ -288,6 +300,10 @@ fn packages_modules_and_repositories_are_told() {
         ("foreign_module", |r| r.append("proc/modules", "dm_mod 1 0 - Live 0x0 (T)\n"), &[]),
         ("mysql", |r| r.packages("mysql-community-server 8.0.36-1.el8 x86_64\n"), &["mysql-community-server-8.0.36"]),
         ("mysql", |r| r.packages("mariadb-libs 5.5.68-1.el7 x86_64\n"), &[]),
+        ("mysql", |r| r.packages("MariaDB-server 10.11.6-1.el8 x86_64\n"), &["MariaDB-server-10.11.6"]),
+        ("mysql", |r| r.packages("Percona-Server-server-57 5.7.44-1 x86_64\n"), &["Percona-Server-server-57-5.7.44"]),
+        ("mysql", |r| r.packages("percona-server-server 8.0.36-28 x86_64\n"), &["percona-server-server-8.0.36"]),
+        ("mysql", |r| r.packages("Percona-Server-shared-57 5.7.44-1 x86_64\n"), &[]),
     ];
     for (key, make, said) in cases {
         let root = Root::healthy();
@@ -301,7 +317,8 @@ fn packages_modules_and_repositories_are_told() {
 
 #[test]
 fn every_fact_that_is_judged_has_its_case() {
-    let cases: BTreeSet<&str> = CASES.iter().map(|(fact, ..)| *fact).chain(PLAIN).chain(["held"]).collect();
+    let cases: BTreeSet<&str> =
+        CASES.iter().map(|(fact, ..)| *fact).chain(PLAIN).chain(["held", "foreign_source"]).collect();
     let cases: BTreeSet<&str> = cases.into_iter().chain(TOOL_CASES.iter().map(|(_, fact, ..)| *fact)).collect();
     assert_eq!(cases, migration::findings::system_facts().collect());
 }
@@ -312,6 +329,8 @@ fn a_healthy_guest_tells_what_it_is() {
     assert_eq!(facts(&answer), BTreeSet::new());
     for (key, value) in [
         ("os_id", "centos"),
+        ("os_name", "CentOS Linux"),
+        ("arch", "x86_64"),
         ("boot_id", "b-1"),
         ("memory_mib", "2929"),
         ("memory_total_mib", "3906"),

@@ -11,6 +11,7 @@ use root::{Root, all, difference, hop, hop_7, script};
 /// A remediation, a guest that needs it, and what it leads to.
 type Case = (Remediation, fn(&Root), fn(&Root) -> bool);
 
+const FIREWALLD: &str = "# x\nAllowZoneDrifting=yes\nLogDenied=off\n";
 const FSTAB: &str =
     "/dev/vda1 / xfs defaults 0 0\nnas:/a /nas nfs4 defaults,_netdev 0 0\n  //nas/b /nas/in\\040side cifs guest 0 0\n";
 
@@ -64,10 +65,6 @@ const CASES: &[Case] = &[
         |r| {
             r.write("etc/fstab", FSTAB);
             r.append("proc/mounts", "nas:/a /nas nfs4 rw 0 0\n//nas/b /nas/in\\040side cifs rw 0 0\n");
-            // This one's `mount` and `umount` speak of plain names.
-            let mut mounts: Vec<String> = r.read("proc/mounts").lines().map(str::to_owned).collect();
-            mounts.sort();
-            r.write("proc/mounts", &(mounts.join("\n") + "\n"));
         },
         |r| {
             !r.read("proc/mounts").contains("nas")
@@ -100,8 +97,16 @@ const CASES: &[Case] = &[
     ),
     (
         Remediation::DisableZoneDrifting,
-        |r| r.write("etc/firewalld/firewalld.conf", "# x\nAllowZoneDrifting=yes\nLogDenied=off\n"),
-        |r| r.read("etc/firewalld/firewalld.conf").lines().any(|line| line == "AllowZoneDrifting=no"),
+        |r| {
+            r.write("etc/firewalld/firewalld.conf", FIREWALLD);
+            // What firewalld goes by, from its start or the last time it was told to read.
+            r.write("var/firewalld", FIREWALLD);
+            r.stub(
+                "firewall-cmd",
+                "[ \"$1\" != --reload ] || cat \"$R/etc/firewalld/firewalld.conf\" >\"$R/var/firewalld\"",
+            );
+        },
+        |r| r.read("var/firewalld").lines().any(|line| line == "AllowZoneDrifting=no"),
     ),
     (
         Remediation::EnableYumPlugins,

@@ -348,7 +348,8 @@ impl Next {
         self.ordinary = false;
         let step = self.step(format!("{} failed", stage.name()), Some(cause.clone()), Vec::new());
         self.effects.push(Effect::Note(step));
-        let not_undone = stage == Stage::Cleanup && self.record.must_undo() && !gone && !self.record.memo.marks.contains_key(UNDONE);
+        let not_undone =
+            stage == Stage::Cleanup && self.record.must_undo() && !gone && !self.record.memo.marks.contains_key(UNDONE);
         self.record.cause.get_or_insert(cause);
         let cloned = self.record.clone.is_some();
         self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);

@@ -157,10 +157,8 @@ mod tests {
         let record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), vec![], 0);
         let i686 = |severity| Finding { severity, ..Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686) };
         let resolv = || Finding::warn("b", "f", "r").mended_by(Remediation::RegularResolvConf);
-        let allowed = Policy {
-            remediate: vec![Remediation::RemoveI686, Remediation::RegularResolvConf],
-            ..Policy::default()
-        };
+        let allowed =
+            Policy { remediate: vec![Remediation::RemoveI686, Remediation::RegularResolvConf], ..Policy::default() };
         let found = |policy: &Policy, severity| Record {
             policy: policy.clone(),
             findings: vec![i686(severity), resolv()],

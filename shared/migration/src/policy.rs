@@ -191,7 +191,7 @@ impl Policy {
                     None => {}
                 },
                 TAG_TARGET => {
-                    policy.target = Some(Os::from_ecs_name(value).ok_or_else(|| bad("not an operating system"))?);
+                    policy.target = Some(Os::destination(value).map_err(bad)?);
                 }
                 TAG_PROBE => policy.probes.push(
                     Probe::from_tag(value).ok_or_else(|| bad("not like `http host:port/path` or `tcp host:port`"))?,

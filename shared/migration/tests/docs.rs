@@ -79,6 +79,7 @@ fn every_check_is_explained() {
         changes: 0,
     };
     let guest = GuestFacts {
+        arch: "riscv64".into(),
         foreign_packages: some(),
         package_manager: "x".into(),
         preview,
@@ -92,7 +93,8 @@ fn every_check_is_explained() {
     let guests = Engine::ALL.iter().flat_map(|engine| {
         let from_8 = Hop { from: Os::new(Family::Rhel, 8), to: Os::new(Family::Rhel, 9), engine: *engine };
         let from_7 = Hop { from: old.clone(), to: new.clone(), engine: *engine };
-        [from_7, from_8].into_iter().flat_map(|hop| judge_guest(&guest, &hop, &Policy::default()))
+        let from_9 = Hop { from: Os::new(Family::AlmaLinux, 9), to: Os::new(Family::AlmaLinux, 10), engine: *engine };
+        [from_7, from_8, from_9].into_iter().flat_map(|hop| judge_guest(&guest, &hop, &Policy::default()))
     });
     let after = AfterFacts {
         kernel: "x".into(),

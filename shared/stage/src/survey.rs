@@ -275,17 +275,31 @@ pub fn name(instance: &Instance) -> &str {
 
 /// The release that the tag `osferry:os` tells: what a migration left, or what a person knows better than the image.
 pub fn tagged_os(instance: &Instance) -> Option<Os> {
+    os_tag(instance).and_then(Os::from_ecs_name)
+}
+
+/// The tag `osferry:os` as it is written.
+fn os_tag(instance: &Instance) -> Option<&str> {
     let tag = instance.tags.iter().find(|tag| tag.key == OS_TAG)?;
-    Os::from_ecs_name(&tag.value)
+    Some(tag.value.trim()).filter(|value| !value.is_empty())
 }
 
 /// What an instance runs by all that the cloud tells: the tag `osferry:os` before the name of the image, the name before
-/// the image's id. None when it is no system that is known.
+/// the image's id. None when it is no system that is known, or the tag names none: then only the guest can say.
 pub fn system(instance: &Instance) -> Option<System> {
     let by_image = System::from_ecs(&instance.os_name, &instance.os_name_en, &instance.image_id, None);
-    let Some(os) = tagged_os(instance) else { return by_image };
+    let Some(tag) = os_tag(instance) else { return by_image };
+    let os = Os::from_ecs_name(tag)?;
     Some(match by_image {
-        Some(system) if system.os.is_windows() == os.is_windows() => System { os, ..system },
+        Some(mut system) if system.os.is_windows() == os.is_windows() => {
+            // What became another release became Datacenter, or was upgraded by hand.
+            if !system.os.same_release(&os)
+                && let Some(windows) = &mut system.windows
+            {
+                windows.edition = None;
+            }
+            System { os, ..system }
+        }
         _ => System::of(os),
     })
 }
@@ -314,10 +328,17 @@ mod tests {
         assert_eq!(read("", "debian_11_11_x64_20G_alibase_20240819.vhd", "").as_deref(), Some("Debian 11.11"));
         assert_eq!(read("Customized Linux", "m-1", "CentOS 7.9").as_deref(), Some("CentOS 7.9"));
         assert_eq!(read("Customized Linux", "m-1", "something"), None);
+        assert_eq!(read("CentOS  7.9 64位", "m-1", "something"), None, "a person meant something else");
+        assert_eq!(read("CentOS  7.9 64位", "m-1", " ").as_deref(), Some("CentOS 7.9"));
         let windows = "Windows Server  2012 R2 标准版 64位中文版";
         assert_eq!(
             read(windows, "m-1", "Windows Server 2019").as_deref(),
-            Some("Windows Server 2019 Standard (Chinese)")
+            Some("Windows Server 2019 (Chinese)"),
+            "its edition is another by now"
+        );
+        assert_eq!(
+            read(windows, "m-1", "Windows Server 2012 R2").as_deref(),
+            Some("Windows Server 2012 R2 Standard (Chinese)")
         );
     }
 

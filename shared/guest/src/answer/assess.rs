@@ -26,6 +26,8 @@ pub fn read_assessment(output: &str) -> Result<GuestFacts, OutputError> {
     Ok(GuestFacts {
         os_id: answer.text("os_id"),
         os_version: answer.text("os_version"),
+        os_name: answer.text("os_name"),
+        arch: answer.text("arch"),
         boot_id: answer.text("boot_id"),
         memory_mib: answer.number("memory_mib")?,
         // Scripts before this one did not tell.

@@ -89,12 +89,17 @@ check_boot() {
     installed grub | prefix grub_legacy
     removed_drivers | prefix removed_driver
     awk '$1 == "AliSecGuard" { print "security_agent " $1 } $1 == "nvidia" { print "nvidia " $1 }' "$R/proc/modules"
-    # x86-64-v2: what EL 9 is compiled for.
-    [ "$(uname -m)" != x86_64 ] || awk '/^flags/ {
-        n = split("cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3", need, " ")
-        for (i = 1; i <= n; i++) if (" " $0 " " !~ " " need[i] " ") print "cpu " need[i]
-        exit
-    }' "$R/proc/cpuinfo"
+    # x86-64-v2 and v3: what EL 9 and 10 are compiled for.
+    [ "$(uname -m)" != x86_64 ] || awk '
+        function lacks(fact, flags,   need, n, i) {
+            n = split(flags, need, " ")
+            for (i = 1; i <= n; i++) if (" " $0 " " !~ " " need[i] " ") print fact " " need[i]
+        }
+        /^flags/ {
+            lacks("cpu", "cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3")
+            lacks("cpu_v3", "abm avx avx2 bmi1 bmi2 f16c fma movbe xsave")
+            exit
+        }' "$R/proc/cpuinfo"
 }
 check_packages() {
     if rpm_based; then
@@ -104,7 +109,9 @@ check_packages() {
         [ ! -e "$R/etc/rhsm/ca/katello-server-ca.pem" ] || echo "katello katello-server-ca.pem"
         [ ! -e "$R/etc/salt/minion.d/susemanager.conf" ] || echo "katello susemanager.conf"
         installed katello-ca-consumer katello-agent venv-salt-minion | prefix katello
-        grep -q '^AllowZoneDrifting *= *yes' "$R/etc/firewalld/firewalld.conf" 2>/dev/null && echo "zone_drifting yes"
+        # leapp asks nobody whose firewalld does not start.
+        grep -q '^AllowZoneDrifting *= *yes' "$R/etc/firewalld/firewalld.conf" 2>/dev/null &&
+            [ "$(systemctl is-enabled firewalld 2>/dev/null)" = enabled ] && echo "zone_drifting yes"
     else
         apt-mark showhold 2>/dev/null | prefix held
     fi
@@ -114,23 +121,6 @@ check_packages() {
     echo "version kernel-$(uname -r)"
     check_sshd
     case $ENGINE in almalinux-deploy | migrate2rocky) check_for_tool ;; esac
-}
-# What these tools ask for at their start. They have no dry run: their refusal would come after the point of no return.
-check_for_tool() {
-    platform=$(. "$R/etc/os-release" && printf %s "${PLATFORM_ID-}")
-    [ "$platform" = "platform:el$FROM" ] || echo "module_platform ${platform:-none}"
-    dnf=$(awk '$1 == "dnf" { print $2 }' "$WORK/installed")
-    echo "${dnf:-0}" | awk -F '[.-]' '$1 < 4 || $1 == 4 && $2 < 2 { found = 1 } END { exit !found }' && echo "dnf_old ${dnf:-is not installed}"
-    [ -n "$(installed dnf-plugins-core)" ] || echo "plugins_core is not installed"
-    for tool in rpm dnf awk column tee tput mkdir cat arch sort uniq rmdir df rm head curl sha512sum mktemp systemd-detect-virt sed grep; do
-        have $tool || echo "tool_missing $tool"
-    done
-    [ ! -d "$R/sys/firmware/efi" ] || for tool in findmnt grub2-mkconfig mokutil lsblk; do
-        have $tool || echo "tool_missing $tool"
-    done
-    # Any cPanel, and Plesk from 18.0.35 on.
-    sed -n 's/^\([0-9.]*\).*/\1/p' "$R/usr/local/psa/version" | head -n 1 | awk -F . '
-        $1 < 18 || $1 == 18 && $2 == 0 && $3 < 35 { print "panel Plesk " $0 }'
 }
 # EL 7: changed and no word on root in the global part. EL 8: as delivered, so the package's next one replaces it.
 check_sshd() {
@@ -177,6 +167,7 @@ tell_problem() {
 
 engine_preview
 say_os
+say arch "$(uname -m)"
 awk '/^MemAvailable:/ { print "osf\tmemory_mib\t" int($2 / 1024) } /^MemTotal:/ { print "osf\tmemory_total_mib\t" int($2 / 1024) }' "$R/proc/meminfo"
 # leapp lays something over each.
 say mounts "$(awk '$1 ~ "^/dev/" && $1 !~ "^/dev/loop" && $3 ~ /^(ext[234]|xfs|btrfs|vfat)$/ && !seen[$2]++ { count++ } END { print count + 0 }' "$mounts")"

@@ -50,9 +50,8 @@ say_lines() {
 have() { command -v "$1" >/dev/null 2>&1; }
 
 say_os() {
-    say os_id "$(. "$R/etc/os-release" && printf %s "${ID-}")"
-    say os_version "$(. "$R/etc/os-release" && printf %s "${VERSION_ID-}")"
-    say boot_id "$(cat "$R/proc/sys/kernel/random/boot_id")"
+    (. "$R/etc/os-release" && say os_id "${ID-}" && say os_name "${NAME-}" && say os_version "${VERSION_ID-}")
+    say boot_id "$(this_boot)"
 }
 
 rpm_based() { [ "$ENGINE" != apt-full-upgrade ]; }
@@ -74,13 +73,6 @@ list_installed() {
     fi
 }
 list_packages() { list_installed | awk '{ print $1 }' | sort -u; }
-
-# Running services; none where nothing like systemd manages them.
-list_services() {
-    have systemctl || return 0
-    systemctl list-units --type=service --state=running --no-legend --plain 2>/dev/null |
-        awk '{ print $1 }' | grep -v -e '^user@' -e '^session-' -e getty -e '^osferry-' | sort -u
-}
 
 # Drivers that EL 8 has no more, of those that are loaded (leapp-data, device_driver_deprecation_data.json; without
 # those of which only some devices are gone).

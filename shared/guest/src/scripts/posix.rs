@@ -9,7 +9,9 @@ use crate::shell::quote;
 
 const COMMON: &str = include_str!("common.sh");
 const HEALTH: &str = include_str!("health.sh");
+const JOURNAL: &str = include_str!("journal.sh");
 const NOTES: &str = include_str!("notes.sh");
+const SERVICES: &str = include_str!("services.sh");
 
 /// What the guest is, asked of an instance of which nothing is known but that it has a POSIX shell.
 pub fn identify_script() -> String {
@@ -23,13 +25,19 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         [&head(job), told, &slim(COMMON), &slim(&engine), &slim(&parts.concat())].concat()
     };
     match script {
-        Script::Assess => whole("", &["preview"], &[include_str!("assess.sh")]),
+        Script::Assess => {
+            let conversion = match job.hop.engine {
+                Engine::AlmalinuxDeploy | Engine::Migrate2Rocky => include_str!("conversion.sh"),
+                _ => "",
+            };
+            whole("", &["preview"], &[conversion, include_str!("assess.sh")])
+        }
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
             let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));
-            whole(&told, &["prepare"], &[include_str!("remedies.sh"), include_str!("prepare.sh")])
+            whole(&told, &["prepare"], &[JOURNAL, include_str!("remedies.sh"), include_str!("prepare.sh")])
         }
-        Script::Undo => whole("", &["undo"], &[include_str!("remedies.sh"), include_str!("undo.sh")]),
+        Script::Undo => whole("", &["undo"], &[JOURNAL, include_str!("undo.sh")]),
         Script::Start => start(job),
         Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[include_str!("watch.sh")]),
         Script::Reboot => whole("", &[], &[include_str!("reboot.sh")]),
@@ -37,10 +45,10 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         Script::Finish => whole("", &["finish"], &[include_str!("finish.sh")]),
         Script::Verify { probes, seconds } => {
             let told = left(seconds) + &probe_function(probes);
-            whole(&told, &["boot"], &[NOTES, HEALTH, include_str!("verify.sh")])
+            whole(&told, &["boot"], &[SERVICES, NOTES, HEALTH, include_str!("verify.sh")])
         }
         Script::Observe { probes, seconds } => {
-            whole(&(left(seconds) + &probe_function(probes)), &[], &[HEALTH, include_str!("observe.sh")])
+            whole(&(left(seconds) + &probe_function(probes)), &[], &[SERVICES, HEALTH, include_str!("observe.sh")])
         }
         Script::Look { since } => {
             let told = format!("SINCE={}\n", since.map(|at| at.to_string()).unwrap_or_default());
@@ -58,7 +66,7 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
 fn start(job: &Job<'_>) -> String {
     let common = head(job) + &slim(COMMON);
     let tool = slim(&(sections(job.hop.engine, &["run"]) + include_str!("tool.sh")));
-    let start = slim(&[NOTES, include_str!("start.sh")].concat());
+    let start = slim(&[SERVICES, NOTES, include_str!("start.sh")].concat());
     format!(
         "{}if [ -e \"$DIR.over\" ]; then\n\
          printf 'osf\\tproblem\\tthis migration is over: its tool is not started\\n'\nexit 4\nfi\n\

@@ -1,12 +1,7 @@
-# What may be changed in the guest so that a check passes, and how it is taken back. Every step is noted in
-# the journal before it is made, with the original beside it; steps are taken back from the last to the first.
-KEPT=$DIR/remedies
-JOURNAL=$KEPT/journal
+# What may be changed in the guest so that a check passes.
 
 # KIND WHAT
 note_step() { grep -q -x -F -e "$1 $2" "$JOURNAL" 2>/dev/null || printf '%s %s\n' "$1" "$2" >>"$JOURNAL"; }
-# KIND: what was noted of it.
-noted() { sed -n "s/^$1 //p" "$JOURNAL" 2>/dev/null; }
 # PATH: keeps a file or link as it is, or that there is none; once.
 keep_original() {
     ! grep -q -x -F -e "file $1" -e "absent $1" "$JOURNAL" 2>/dev/null || return 0
@@ -41,9 +36,6 @@ replace_lines() {
         "$R$1" >"$WORK/new" && change_file "$1"
 }
 package_manager() { if have dnf; then dnf -y "$@"; else yum -y "$@"; fi; }
-# \040 in mount tables is a blank.
-# shellcheck disable=SC2059
-plain() { printf "$(printf %s "$1" | sed 's/%/%%/g')"; }
 network_mounts() { awk '$3 ~ /^(nfs4?|cifs|smb3)$/ { print $1, $2, $3, $4 }' "$R/proc/mounts"; }
 
 # 32-bit packages with their exact versions. What could not be put back without a repository is not removed.
@@ -52,20 +44,6 @@ foreign_packages() {
         list_installed | awk '$3 ~ /^i[3-6]86$/ { print $1 "-" $2 "." $3 }'
     else
         list_installed | awk '$3 == "i386" { print $1 ":" $3 "=" $2 }'
-    fi
-}
-package_file() {
-    if rpm_based; then
-        echo "$KEPT/packages/$1.rpm"
-    else
-        for file in "$KEPT/packages/${1%%:*}"_*_i386.deb; do echo "$file"; done
-    fi
-}
-is_installed() {
-    if rpm_based; then
-        rpm -q "$1" >/dev/null 2>&1
-    else
-        dpkg-query -W -f '${db:Status-Abbrev}' "${1%%=*}" 2>/dev/null | grep -q '^ii'
     fi
 }
 remedy_remove_i686() {
@@ -91,14 +69,6 @@ remedy_remove_i686() {
     # shellcheck disable=SC2086,SC2046
     if rpm_based; then rpm -e $packages; else dpkg --remove $(printf '%s\n' $packages | sed 's/=.*//'); fi
 }
-put_back_packages() {
-    set --
-    for package in $(noted package); do
-        is_installed "$package" || set -- "$@" "$(package_file "$package")"
-    done
-    [ $# -eq 0 ] || if rpm_based; then rpm -i --oldpackage --nosignature "$@"; else dpkg -i "$@"; fi
-}
-
 remedy_permit_root_login() {
     file=/etc/ssh/sshd_config
     [ -f "$R$file" ] || return 0
@@ -182,16 +152,6 @@ remedy_install_efibootmgr() {
     fetch 5 package_manager install efibootmgr || { tail -n 3 "$WORK/out"; return 1; }
     newly_installed >"$KEPT/installed.part" && mv -f "$KEPT/installed.part" "$KEPT/installed"
 }
-# With what it needed.
-newly_installed() { list_packages | comm -13 "$KEPT/before_install" -; }
-remove_installed() {
-    set --
-    for name in $(if [ -e "$KEPT/installed" ]; then cat "$KEPT/installed"; else newly_installed; fi); do
-        ! rpm -q "$name" >/dev/null 2>&1 || set -- "$@" "$name"
-    done
-    [ $# -eq 0 ] || rpm -e "$@"
-}
-
 # Needs the tool.
 remedy_answer_leapp() {
     have leapp || { echo "leapp is not installed"; return 1; }

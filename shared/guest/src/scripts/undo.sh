@@ -47,7 +47,11 @@ is_loaded() { grep -q "^$1 " "$R/proc/modules"; }
 # KIND WHAT
 take_back() {
     case $1 in
-    file) put_back "$2" ;;
+    file)
+        put_back "$2"
+        # What runs by it reads it again.
+        [ "$2" != /etc/firewalld/firewalld.conf ] || ! firewall-cmd --state || firewall-cmd --reload
+        ;;
     absent) rm -f "$R$2" "$R$2.osferry" ;;
     directory) rmdir "$R$2" ;;
     package) put_back_packages ;;
@@ -88,7 +92,9 @@ sed -n 's/^osf	left	//p' "$WORK/engine" >>"$WORK/left"
 check_files "$DIR/undo/files" "" >>"$WORK/left"
 check_files "$DIR/saved" /etc/apt >>"$WORK/left"
 if [ -f "$JOURNAL" ]; then
-    sed '1!G;h;$!d' "$JOURNAL" >"$WORK/journal"
+    # From the last to the first; but of two mounts the outer one was there before, and would cover the inner one.
+    grep -v '^mounted ' "$JOURNAL" | sed '1!G;h;$!d' >"$WORK/journal"
+    grep '^mounted ' "$JOURNAL" >>"$WORK/journal"
     while read -r kind what; do take_back "$kind" "$what"; done <"$WORK/journal"
     while read -r kind what; do check_back "$kind" "$what"; done <"$WORK/journal" >>"$WORK/left"
 fi

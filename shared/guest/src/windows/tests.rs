@@ -259,7 +259,7 @@ fn after_setup_was_stopped_undo_looks_again() {
     with_scripts("Windows Server 2016", "Windows Server 2019", |name, script| {
         if name == "undo" {
             let (_, stopped) = script.split_once("taskkill.exe").unwrap();
-            let (looked, deleted) = stopped.split_once("rd /s /q").unwrap();
+            let (looked, deleted) = stopped.split_once("= ClearSetup").unwrap();
             assert!(looked.contains("state.json") && looked.contains("bcdedit.exe /enum"), "{looked}");
             assert!(!deleted.contains("TooLate"));
         }

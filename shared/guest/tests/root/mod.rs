@@ -102,13 +102,16 @@ for word; do case $word in *:*=*) name=${word%%:*} version=${word#*=}
 esac; done
 "#;
 
-/// `mount` and `umount` speak of plain names, the tables of names with `\040`.
+/// `mount` and `umount` speak of plain names, the tables of names with `\040`. What is mounted below a place is not seen
+/// any more when something is mounted over it.
 const UMOUNT: &str = r#"
 left=$(T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 != ENVIRON["T"]' "$R/proc/mounts")
 printf '%s\n' "$left" >"$R/proc/mounts""#;
 const MOUNT: &str = r#"
+left=$(T=$(printf %s "$1/" | sed 's/ /\\040/g') awk 'index($2, ENVIRON["T"]) != 1' "$R/proc/mounts")
+printf '%s\n' "$left" >"$R/proc/mounts"
 T=$(printf %s "$1" | sed 's/ /\\040/g') awk '$2 == ENVIRON["T"] { print $1, $2, $3, "rw 0 0"; found = 1 } END { exit !found }' \
-    "$R/etc/fstab" >>"$R/proc/mounts" && sort -o "$R/proc/mounts" "$R/proc/mounts""#;
+    "$R/etc/fstab" >>"$R/proc/mounts""#;
 
 const STUBS: [(&str, &str); 16] = [
     ("rpm", RPM),
@@ -205,7 +208,7 @@ impl Root {
         for (name, body) in STUBS {
             this.stub(name, body);
         }
-        this.write("etc/os-release", "ID=\"centos\"\nVERSION_ID=\"7\"\n");
+        this.write("etc/os-release", "NAME=\"CentOS Linux\"\nID=\"centos\"\nVERSION_ID=\"7\"\n");
         this.write("etc/redhat-release", "CentOS Linux release 7.9.2009 (Core)\n");
         this.write("etc/fstab", "# comment\n/dev/vda1 / xfs defaults 0 0\n/dev/vdb1 /data ext4 defaults,nofail 0 2\n");
         this.write("etc/ssh/sshd_config", "Port 22\nPermitRootLogin yes\nMatch User x\n  X11Forwarding no\n");
@@ -225,7 +228,10 @@ impl Root {
         );
         this.write("proc/modules", "virtio_net 1 0 - Live 0x0\n");
         this.write("proc/meminfo", "MemTotal:        4000000 kB\nMemAvailable:    3000000 kB\n");
-        this.write("proc/cpuinfo", "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 avx\n");
+        this.write(
+            "proc/cpuinfo",
+            "flags\t\t: fpu cx16 lahf_lm popcnt sse4_1 sse4_2 ssse3 abm avx avx2 bmi1 bmi2 f16c fma movbe xsave\n",
+        );
         this.write("proc/sys/kernel/random/boot_id", "b-1\n");
         this.write("sys/class/net/eth0/device/vendor", "0x1af4\n");
         this.write("sys/class/block/vda1/start", "2048\n");

@@ -38,7 +38,8 @@ pub(super) const OBSTACLES: &[Check] = &[
     check(
         "leapp.cpu-level",
         &["Current x86-64 microarchitecture is unsupported in {}"],
-        "the new system needs a processor of level x86-64-v2: change to an instance family of a newer generation",
+        "the new system needs a processor of a higher level (x86-64-v2 for 9, v3 for 10; ELevate NG takes v2 to AlmaLinux \
+         10 as well): change to an instance family of a newer generation",
     ),
     check(
         "leapp.architecture",
@@ -309,7 +310,8 @@ pub(super) const OBSTACLES: &[Check] = &[
     check(
         "leapp.answers",
         &["Missing required answers in the answer file"],
-        "answer in the guest: leapp answer --section remove_pam_pkcs11_module_check.confirm=True --add",
+        "see in leapp's report what it asks, and that nobody logs in by the PAM modules that it would remove; then allow \
+         answer-leapp: leapp is in the guest only while that is prepared",
     )
     .mended_by(Remediation::AnswerLeapp),
     // Log in

@@ -103,6 +103,7 @@ mod tests {
             ("rockylinux_9_2_x64_20G_alibase_20230731.vhd", "Rocky Linux 9.2", Arch::X86_64),
             ("debian_12_13_x64_20G_alibase_20260101.vhd", "Debian 12.13", Arch::X86_64),
             ("ubuntu_22_04_x64_20G_alibase_20260101.vhd", "Ubuntu 22.04", Arch::X86_64),
+            ("ubuntu_16_0402_64_20G_alibase_20180409.vhd", "Ubuntu 16.04", Arch::X86_64),
             ("ubuntu_20_04_uefi_x64_20G_alibase_20260101.vhd", "Ubuntu 20.04", Arch::X86_64),
             ("opensuse_15_2_x64_20G_alibase_20210122.vhd", "openSUSE 15.2", Arch::X86_64),
             ("sles_15_sp2_x64_20G_alibase_20210122.vhd", "SUSE Linux Enterprise Server 15 SP2", Arch::X86_64),

@@ -128,7 +128,8 @@ impl Os {
         let second = rest.strip_prefix('.').and_then(number).map(|(minor, _)| minor).filter(|n| ![32, 64].contains(n));
         let rest = rest.trim_start_matches([' ', '.', '-']);
         match family {
-            Family::Ubuntu => os.major = major * 100 + second.unwrap_or(4),
+            // Old image ids have the point release beside the month: `ubuntu_16_0402_64_…`.
+            Family::Ubuntu => os.major = major * 100 + second.map_or(4, |n| if n > 99 { n / 100 } else { n }),
             Family::Fedora => {}
             Family::WindowsServer => os.minor = rest.starts_with("r2").then_some(2),
             Family::Sles => os.minor = rest.strip_prefix("sp").and_then(number).map(|(sp, _)| sp).or(second),

@@ -43,6 +43,21 @@ impl Os {
         let (beginning, family) = BEGINNINGS.iter().find(|(beginning, _)| name.starts_with(beginning))?;
         Self::versioned(*family, name[beginning.len()..].trim_start())
     }
+
+    /// Reads the name of a destination; the error says what is wrong with it. What cannot be chosen is not passed over
+    /// in silence: the minor version (whatever the repositories hold), and an edition other than Datacenter.
+    pub fn destination(name: &str) -> Result<Self, &'static str> {
+        let os = Self::from_ecs_name(name).ok_or("not an operating system")?;
+        // Red Hat's name has the word Enterprise, too.
+        if os.is_windows() && edition(name).is_some_and(|edition| edition != Edition::Datacenter) {
+            return Err("not a destination: every edition becomes Datacenter");
+        }
+        // Alibaba Cloud Linux 3 is 3.2104, as often as not also by name.
+        if os.minor.is_some() && !os.is_windows() && os.family != Family::AlibabaCloudLinux {
+            return Err("not a destination: the minor version cannot be chosen, name the major one");
+        }
+        Ok(os)
+    }
 }
 
 /// The architecture that a name tells.
@@ -145,6 +160,27 @@ mod tests {
             "Windows Server Version 2004 数据中心版 64位中文版 (不含图形化桌面)",
         ] {
             assert_eq!(Os::from_ecs_name(unknown), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_destination_names_nothing_that_cannot_be_chosen() {
+        for name in [
+            "Red Hat 8",
+            "Red Hat Enterprise Linux 7",
+            "Alibaba Cloud Linux 3.2104 LTS 64位",
+            "Windows Server 2012 R2 Data Center",
+            "Ubuntu 24.04",
+        ] {
+            assert_eq!(Os::destination(name).ok(), Os::from_ecs_name(name), "{name}");
+        }
+        for (name, why) in [
+            ("Red Hat 8.6", "minor version"),
+            ("Debian 13.1", "minor version"),
+            ("Windows Server 2019 Standard", "Datacenter"),
+            ("BeOS 5", "not an operating system"),
+        ] {
+            assert!(Os::destination(name).unwrap_err().contains(why), "{name}");
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Row {
     pub engine: Engine,
     /// On which architectures.
     pub archs: &'static [Arch],
-    /// Least minor version of the source; where that of the instance is not known, the guest decides.
+    /// Least minor version of the source. The guest decides: the image's name tells the one that the instance began with.
     pub min_minor: Option<u32>,
     /// Editions of Windows Server it starts from; empty for Linux. Where that of the instance is not known, the
     /// guest decides.
@@ -66,16 +66,6 @@ impl Row {
         if !self.archs.contains(&system.arch) {
             let archs: Vec<&str> = self.archs.iter().map(|arch| arch.name()).collect();
             return Some(format!("this path is offered on {} only", archs.join(" and ")));
-        }
-        if let (Some(least), Some(minor)) = (self.min_minor, system.os.minor)
-            && minor < least
-        {
-            let Os { family, major, .. } = self.from;
-            let name = family.name();
-            return Some(format!(
-                "this path begins at {name} {major}.{least}: update to it first, then tag the instance \
-                 osferry:os={name} {major}.{least}, because ECS tells the version of its image"
-            ));
         }
         if self.rhel && !grants.rhel {
             return Some(

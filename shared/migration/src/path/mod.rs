@@ -73,6 +73,31 @@ pub struct Hop {
     pub engine: Engine,
 }
 
+impl Hop {
+    /// The path of the matrix that it follows, if it follows one.
+    fn row(&self) -> Option<&'static matrix::Row> {
+        let is_it = |row: &&matrix::Row| {
+            row.engine == self.engine && row.from.same_release(&self.from) && row.to.same_release(&self.to)
+        };
+        matrix::ROWS.iter().find(is_it)
+    }
+
+    /// On which architectures it is offered; empty when it is in no list.
+    pub fn archs(&self) -> &'static [Arch] {
+        self.row().map_or(&[], |row| row.archs)
+    }
+
+    /// From which editions of Windows Server it is offered; empty for Linux, and when it is in no list.
+    pub fn editions(&self) -> &'static [Edition] {
+        self.row().map_or(&[], |row| row.editions)
+    }
+
+    /// The oldest minor release that it begins at, where there is one.
+    pub fn min_minor(&self) -> Option<u32> {
+        self.row()?.min_minor
+    }
+}
+
 /// What the operator is granted beyond the paths that are open to everybody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -4,29 +4,68 @@ codename() {
     case $1 in 11) echo bullseye ;; 12) echo bookworm ;; 13) echo trixie ;; esac
 }
 
-# Files with Debian's releases; other people's sources name releases of their own.
-apt_source_files() {
-    for file in "$R"/etc/apt/sources.list "$R"/etc/apt/sources.list.d/*.list "$R"/etc/apt/sources.list.d/*.sources; do
-        [ -f "$file" ] && grep -q -E '/debian(-security)?/?( |$)' "$file" && echo "$file"
+#: preview run
+# ETC: the URIs below it that are of Debian's archive or a mirror of it. What was downloaded from one says whose it is;
+# else its name does, as Debian and the vendor have it: /debian or /debian-security right below the host.
+apt_debian_uris() {
+    cat "$1"/sources.list "$1"/sources.list.d/*.list "$1"/sources.list.d/*.sources 2>/dev/null | tr -s ' \t' '\n' |
+        grep -E '^[a-z+]+:/' | sort -u | while IFS= read -r uri; do
+        place=${uri#*:}
+        place=${place#//}
+        place=${place%/}
+        set -- "$R/var/lib/apt/lists/$(printf %s "$place" | tr / _)"_*Release
+        if [ -f "$1" ]; then
+            cat "$@" | grep -q -E '^Origin: Debian( Backports)?$'
+        else
+            printf '%s\n' "$place" | grep -q -E '^([^/]*\.debian\.org(/.*)?|[^/]+/debian(-security)?)$'
+        fi && printf '%s\n' "$uri"
     done
 }
 
-# The next release's name in place of this one's, in the named files: suites, -updates, -security alike.
+# ETC TO: Debian's entries below ETC with the next release's name: suites, -updates, -security alike. Whole files go to
+# TO/next; those entries alone to TO/only, for the upgrade itself (release notes, "Start from pure Debian"). The
+# others' URIs are left in $WORK/foreign.
 # Firmware has a component of its own from Debian 12 on (release notes, "non-free split").
 apt_next_release() {
-    sed -i -E "/^(deb|Suites)/ s/\\b$(codename "$FROM")\\b/$(codename "$TO")/g" "$@"
-    [ "$TO" != 12 ] || sed -i -E '/^(deb|Components:)/ { /non-free-firmware/! s/\bnon-free\b/non-free non-free-firmware/ }' "$@"
+    old=$(codename "$FROM") new=$(codename "$TO")
+    mkdir -p "$2/next/sources.list.d" "$2/only/sources.list.d"
+    : >"$2/only/sources.list"
+    apt_debian_uris "$1" >"$WORK/uris"
+    : >"$WORK/foreign"
+    for file in "$1"/sources.list "$1"/sources.list.d/*.list "$1"/sources.list.d/*.sources; do
+        [ -f "$file" ] || continue
+        # Each line, after + where it is of an entry of Debian's: a line of a list, a paragraph of the newer form.
+        awk '
+            function tell(   i) { for (i = 1; i <= count; i++) print mark line[i]; count = 0; mark = "-" }
+            BEGIN { mark = "-" }
+            uris { debian[$0]; next }
+            { line[++count] = $0 }
+            !/^[ \t]*#/ { for (i = 1; i <= NF; i++) if ($i in debian) mark = "+" }
+            list || /^[ \t]*$/ { tell() }
+            END { tell() }' uris=1 "$WORK/uris" uris= list="$(echo "$file" | grep '\.list$')" "$file" >"$WORK/marked"
+        awk '/^-([ \t]*deb|URIs:)/ { for (i = 2; i <= NF; i++) if ($i ~ /^[a-z+]+:\//) print $i }' "$WORK/marked" >>"$WORK/foreign"
+        sed -E -e ':again' -e "/^\+[^#]/ s/([: \t])$old([-/ \t]|\$)/\1$new\2/" -e 't again' "$WORK/marked" >"$WORK/renamed"
+        [ "$TO" != 12 ] || sed -i -E '/^\+ *(deb|Components:)/ { /non-free-firmware/! s/\bnon-free\b/non-free non-free-firmware/ }' "$WORK/renamed"
+        place=${file#"$1"/}
+        sed -n 's/^+//p' "$WORK/renamed" >"$2/only/$place"
+        cmp -s "$WORK/marked" "$WORK/renamed" || sed 's/^.//' "$WORK/renamed" >"$2/next/$place"
+    done
+    # They may bear it already: of a run that was cut off.
+    cat "$2"/only/sources.list "$2"/only/sources.list.d/* 2>/dev/null | grep -q -w "$new"
 }
+# TO: so apt asks nobody else.
+apt_only() { printf '%s\n' -o "Dir::Etc::SourceList=$1/only/sources.list" -o "Dir::Etc::SourceParts=$1/only/sources.list.d"; }
 
 #: preview
 apt_full_upgrade_preview() {
     package_facts
-    mkdir "$WORK/etc"
-    cp -a /etc/apt/. "$WORK/etc"
-    apt_source_files | sed "s|^/etc/apt|$WORK/etc|" | while IFS= read -r file; do apt_next_release "$file"; done
-    cp /var/lib/apt/extended_states "$WORK/extended_states" 2>/dev/null || : >"$WORK/extended_states"
-    set -- -o Dir::Etc::SourceList="$WORK/etc/sources.list" -o Dir::Etc::SourceParts="$WORK/etc/sources.list.d" \
-        -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache" -o Dir::Log="$WORK/cache" \
+    if ! apt_next_release "$R/etc/apt" "$WORK"; then
+        say problem "no source of Debian's archive names $(codename "$FROM")"
+        return
+    fi
+    sort -u "$WORK/foreign" | say_lines system.foreign_source
+    cp "$R/var/lib/apt/extended_states" "$WORK/extended_states" 2>/dev/null || : >"$WORK/extended_states"
+    set -- $(apt_only "$WORK") -o Dir::State::Lists="$WORK/lists" -o Dir::Cache="$WORK/cache" -o Dir::Log="$WORK/cache" \
         -o Dir::State::extended_states="$WORK/extended_states" -o APT::Sandbox::User=root
     if ! fetch 5 apt-get "$@" -q -o APT::Update::Error-Mode=any update; then
         mv "$WORK/out" "$WORK/plan"
@@ -65,12 +104,15 @@ apt_full_upgrade_run() {
     state 5 repositories
     # Source files by their place below /etc/apt, and apt's lists, for the way back.
     mkdir -p "$DIR/saved"
-    apt_source_files >"$WORK/sources"
-    while IFS= read -r file; do
-        kept=$DIR/saved/${file#"$R"/etc/apt/}
+    rm -rf "$DIR/apt"
+    apt_next_release "$R/etc/apt" "$DIR/apt" || fail 5 "no source of Debian's archive names $(codename "$FROM")"
+    (cd "$DIR/apt/next" && find . -type f) >"$WORK/sources"
+    while IFS= read -r place; do
+        file=$R/etc/apt/${place#./} kept=$DIR/saved/${place#./}
         mkdir -p "${kept%/*}"
         [ -e "$kept" ] || { cp -a "$file" "$kept.part" && mv -f "$kept.part" "$kept"; } || fail 5 "$file cannot be kept"
-        apt_next_release "$file" || fail 5 "$file cannot be changed"
+        cp -p "$file" "$file.osferry" && cat "$DIR/apt/next/$place" >"$file.osferry" && mv -f "$file.osferry" "$file" ||
+            fail 5 "$file cannot be changed"
     done <"$WORK/sources"
     if [ ! -d "$DIR/lists" ]; then
         rm -rf "$DIR/lists.part"
@@ -79,7 +121,7 @@ apt_full_upgrade_run() {
     fi
     [ -e "$DIR/debs" ] || { apt_debs >"$DIR/debs.part" && mv "$DIR/debs.part" "$DIR/debs"; } || fail 5 "apt's cache cannot be listed"
     # Changed configuration files of the person stay.
-    set -- -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
+    set -- $(apt_only "$DIR/apt") -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
     fetch 20 apt-get "$@" -o APT::Update::Error-Mode=any update || fail 5 "apt-get update: $(tail -n 5 "$WORK/out")"
     state 10 download
     fetch 20 apt-get "$@" -d full-upgrade || fail 10 "apt-get download: $(tail -n 5 "$WORK/out")"

@@ -105,17 +105,18 @@ package_problems() {
 # Packages that become older; databases first, for they decide.
 say_downgrades() {
     cat >"$WORK/older"
-    { grep -E '^(mysql|mariadb)' "$WORK/older"; grep -v -E '^(mysql|mariadb)' "$WORK/older"; } | say_lines downgrade
+    { grep -i -E '^(mysql|mariadb|percona)' "$WORK/older"; grep -v -i -E '^(mysql|mariadb|percona)' "$WORK/older"; } | say_lines downgrade
 }
 # What is particular about the installed packages.
 package_facts() {
     if ! rpm_based; then
         dpkg-query -W -f '${Package}:${Architecture}\n' | grep ':i386$' | say_lines foreign_package
         dpkg-query -W -f '${db:Status-Abbrev} ${Package}-${Version}\n' | awk '$1 == "ii" { print $2 }' |
-            grep -E '^(mysql|mariadb)-server' | say_lines mysql 600
+            grep -E '^(mysql|mariadb|percona(-server|-xtradb-cluster)?)-server' | say_lines mysql 600
     else
         rpm -qa --qf '%{NAME}.%{ARCH}\n' | grep -E '\.i[3-6]86$' | say_lines foreign_package
-        rpm -qa --qf '%{NAME}-%{VERSION}\n' | grep -E '^(mysql|mariadb).*server' | say_lines mysql 600
+        rpm -qa --qf '%{NAME}-%{VERSION}\n' | grep -i -E '^(mysql|mariadb).*server|^percona-(server|xtradb-cluster)-server' |
+            say_lines mysql 600
         awk -F= '/^\[/ { s = $0 } /^enabled *= *1/ && s == "[epel-modular]" { print "yes"; exit }' \
             "$R"/etc/yum.repos.d/*.repo 2>/dev/null | say_lines epel_modular
     fi

@@ -99,12 +99,13 @@ leapp_preview() {
     leapp_report preupgrade
     code=$?
     end_work
-    if [ -s "$LEAPP_LOG/leapp-report.json" ]; then
+    # leapp writes a report of every run, also of one that it could not end.
+    if [ $code -ne 0 ] && unreachable "$WORK/out" && ! grep -q inhibitor "$LEAPP_LOG/leapp-report.json" 2>/dev/null; then
+        tail -n 3 "$WORK/out" | cut -c 1-300 | say_lines unreachable
+    elif [ -s "$LEAPP_LOG/leapp-report.json" ]; then
         say report "$LEAPP_LOG/leapp-report.json"
         # Inhibitors are in the report; without one, an exit code other than 0 is an error of leapp itself.
         [ $code -eq 0 ] || grep -q inhibitor "$LEAPP_LOG/leapp-report.json" || leapp_complaints | say_lines problem
-    elif unreachable "$WORK/out"; then
-        tail -n 3 "$WORK/out" | cut -c 1-300 | say_lines unreachable
     else
         { leapp_complaints; tail -n 3 "$WORK/out" | cut -c 1-300; } | say_lines problem
     fi

@@ -265,6 +265,29 @@ fn leapp_is_asked_for_the_newest_report_it_knows() {
 }
 
 #[test]
+fn a_mirror_that_is_away_from_leapp_is_waited_for() {
+    let root = Root::new();
+    root.put(&directory("undo/x"), "");
+    root.put("var/lib/rpm/x", "");
+    root.program("sleep", ":");
+    let preview = |said: &str, code: u8, report: &str| {
+        // A report is written of every run.
+        root.program(
+            "leapp",
+            &format!("printf '%s' '{report}' >\"$R/var/log/leapp/leapp-report.json\"\necho '{said}'\nexit {code}"),
+        );
+        root.put("var/log/leapp/leapp-report.json", "");
+        root.call(&leapp(), "preview", "package_facts() { :; }\nengine_preview | cut -f 2")
+    };
+    let (away, error) = ("Error: Curl error (7): Could not connect to server", "Error: no such actor");
+    assert_eq!(preview(away, 1, "{\"entries\": []}"), "changes\nunreachable\n");
+    // What stands against it, whatever is away.
+    assert_eq!(preview(away, 1, "{\"flags\": [\"inhibitor\"]}"), "changes\nreport\n");
+    assert_eq!(preview(error, 1, "{\"entries\": []}"), "changes\nreport\nproblem\n");
+    assert_eq!(preview("", 0, "{\"entries\": []}"), "changes\nreport\n");
+}
+
+#[test]
 fn an_inhibited_leapp_fails_with_the_inhibitors_titles() {
     let root = Root::new();
     root.put(
@@ -366,30 +389,109 @@ fn a_tool_script_is_downloaded_and_its_words_decide() {
 }
 
 #[test]
-fn debians_sources_become_the_next_releases() {
+fn debians_sources_become_the_next_releases_and_nobody_elses() {
     let root = Root::new();
     let hop = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
     root.put(
         "etc/apt/sources.list",
         "deb http://m/debian bullseye main contrib non-free\ndeb http://m/debian-security bullseye-security main\n# bullseye\n",
     );
-    root.put("etc/apt/sources.list.d/their.list", "deb http://their.example/apt bullseye main\n");
     root.put(
         "etc/apt/sources.list.d/d.sources",
-        "Types: deb\nURIs: http://m/debian\nSuites: bullseye bullseye-updates\nComponents: main non-free non-free-firmware\n",
+        "# bullseye\nTypes: deb\nURIs: http://m/debian\nSuites: bullseye bullseye-updates\nComponents: main non-free non-free-firmware\n\n\n\
+         Types: deb\nURIs: https://their.example/debian/11\nSuites: bullseye\nComponents: main\nSigned-By:\n -----BEGIN\n .\n x\n",
     );
-    root.call(&hop, "run", "apt_source_files | while read -r file; do apt_next_release \"$file\"; done");
+    // A mirror elsewhere, and somebody else's in the place of one: what was downloaded says whose it is.
+    root.put(
+        "etc/apt/sources.list.d/campus.list",
+        "deb [arch=amd64] http://campus/pub/debian/ bullseye-backports main\n",
+    );
+    root.put("var/lib/apt/lists/campus_pub_debian_dists_bullseye-backports_InRelease", "Origin: Debian Backports\n");
+    let theirs = [
+        (
+            "docker.list",
+            "deb [arch=amd64 signed-by=/etc/apt/keyrings/docker.asc] https://download.docker.com/linux/debian bullseye stable\n",
+        ),
+        ("mongodb.list", "deb http://repo.mongodb.org/apt/debian bullseye/mongodb-org/6.0 main\n"),
+        (
+            "mysql.list",
+            "deb http://repo.mysql.com/apt/debian/ bullseye mysql-8.0\n# deb http://m/debian bullseye main\n",
+        ),
+        ("nginx.list", "deb http://nginx.org/packages/debian bullseye nginx\n"),
+        ("other.list", "deb http://other.example/debian bullseye main\n"),
+    ];
+    for (name, text) in theirs {
+        root.put(&format!("etc/apt/sources.list.d/{name}"), text);
+    }
+    root.put("var/lib/apt/lists/other.example_debian_dists_bullseye_Release", "Origin: Debian-like\n");
+    root.program("apt-get", "echo \"$@\" >>\"$R/asked\"; for name; do case $name in *SourceList=*) cat \"${name#*=}\" ;; *SourceParts=*) cat \"${name#*=}\"/* ;; esac; done >\"$R/only\"; exit 1");
+    let before = root.manifest();
+    let told = root.call(&hop, "preview", "tell_problem() { :; }; engine_preview");
+    let only = std::mem::take(&mut root.text("only"));
+    for file in ["only", "asked"] {
+        std::fs::remove_file(root.path(file)).unwrap();
+    }
+    assert_eq!(root.manifest(), before, "the check changes none");
+    let foreign: Vec<&str> =
+        told.lines().filter_map(|line| line.strip_prefix("osf\tsystem.foreign_source\t")).collect();
+    assert_eq!(
+        foreign,
+        [
+            "http://nginx.org/packages/debian",
+            "http://other.example/debian",
+            "http://repo.mongodb.org/apt/debian",
+            "http://repo.mysql.com/apt/debian/",
+            "https://download.docker.com/linux/debian",
+            "https://their.example/debian/11",
+        ]
+    );
+    let (no_return, state) = root.tool(&hop);
+    assert!(!no_return && state.contains("apt-get update"), "{state}");
+    assert_eq!(root.text("only"), only, "what was checked is done");
     assert_eq!(
         root.text("etc/apt/sources.list"),
         "deb http://m/debian bookworm main contrib non-free non-free-firmware\n\
          deb http://m/debian-security bookworm-security main\n# bullseye\n"
     );
-    assert!(root.text("etc/apt/sources.list.d/their.list").contains("bullseye"), "other people's stay");
+    for (name, text) in theirs {
+        assert_eq!(root.text(&format!("etc/apt/sources.list.d/{name}")), text, "other people's stay");
+    }
+    let changed =
+        "URIs: http://m/debian\nSuites: bookworm bookworm-updates\nComponents: main non-free non-free-firmware\n\n";
     let sources = root.text("etc/apt/sources.list.d/d.sources");
+    assert!(sources.contains(changed) && sources.contains("debian/11\nSuites: bullseye\n"), "{sources}");
     assert!(
-        sources.contains("Suites: bookworm bookworm-updates\nComponents: main non-free non-free-firmware\n"),
-        "{sources}"
+        only.contains(changed) && only.contains("deb [arch=amd64] http://campus/pub/debian/ bookworm-backports main\n"),
+        "{only}"
     );
+    assert_eq!((only.matches("bookworm").count(), only.matches("bullseye").count()), (5, 1), "{only}");
+    assert!(!only.contains(".example") && !only.contains("docker"), "{only}");
+    // What is not Debian's own can be upgraded to nothing.
+    root.put("etc/apt/sources.list", "deb http://m/debian stable main\n");
+    for file in ["d.sources", "campus.list"] {
+        std::fs::remove_file(root.path(&format!("etc/apt/sources.list.d/{file}"))).unwrap();
+    }
+    let told = root.call(&hop, "preview", "engine_preview");
+    assert!(told.contains("osf\tproblem\tno source of Debian's archive names bullseye\n"), "{told}");
+}
+
+#[test]
+fn a_mirror_that_does_not_have_a_release_is_not_one_that_is_away() {
+    let root = Root::new();
+    // As apt 2.6 says it.
+    for (said, away) in [
+        ("E: The repository 'http://m/debian bookworm Release' does not have a Release file.", false),
+        ("E: Failed to fetch http://m/debian/dists/bookworm/InRelease  Could not connect to m:80", true),
+        ("E: Failed to fetch http://m/debian/dists/bookworm/InRelease  503  Service Unavailable", true),
+    ] {
+        root.put("said", said);
+        let told = root.call(
+            &hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12)),
+            "preview",
+            "if unreachable \"$R/said\"; then echo away; fi",
+        );
+        assert_eq!(told == "away\n", away, "{said}");
+    }
 }
 
 #[test]

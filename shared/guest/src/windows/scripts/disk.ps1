@@ -14,3 +14,11 @@ function PutMediaAway {
     $disk = FindDisk (Read "$DIR\media_serial")
     if ($disk) { Diskpart "select disk $($disk.Index)", 'attributes disk clear readonly noerr', 'offline disk noerr' }
 }
+# Removes the folder that Setup worked in, unless it was there before this migration; is it gone?
+function ClearSetup {
+    if (-not ((Test-Path "$DIR\scan") -or (Test-Path "$DIR\running")) -or (Test-Path "$DIR\had_bt")) { return $true }
+    if (Test-Path -LiteralPath $BT) {
+        [void](& cmd.exe /c "takeown.exe /f $BT /a /r /d y >nul 2>nul & icacls.exe $BT /grant *S-1-5-18:F /t /c /q >nul 2>nul & rd /s /q $BT 2>nul")
+    }
+    -not (Test-Path -LiteralPath $BT)
+}

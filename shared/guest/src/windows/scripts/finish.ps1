@@ -2,6 +2,8 @@
 # person's to delete.
 foreach ($task in "osferry-$NAME", "osferry-$NAME-scan") { [void](& cmd.exe /c "schtasks.exe /delete /f /tn $task 2>nul") }
 PutMediaAway
+# The next upgrade would take it for another one's, and Setup itself for one that is not over.
+[void](ClearSetup)
 
 function Slmgr([string[]]$arguments) { (& cscript.exe //nologo "$env:windir\System32\slmgr.vbs" $arguments) -join ' ' }
 $license = License

@@ -36,12 +36,9 @@ foreach ($process in $ours) { [void](& cmd.exe /c "taskkill.exe /f /t /pid $($pr
 # It may have come to its end in the meantime; and its boot entry leads into its own folder.
 $entries = [string](& cmd.exe /c 'bcdedit.exe /enum 2>nul')
 if ((Read "$DIR\state.json") -match '"Progress":100,' -or $entries -match '~BT') { TooLate }
-$made = (Test-Path "$DIR\scan") -or (Test-Path "$DIR\running")
-if ($made -and -not (Test-Path "$DIR\had_bt") -and (Test-Path -LiteralPath $BT)) {
-    [void](& cmd.exe /c "takeown.exe /f $BT /a /r /d y >nul 2>nul & icacls.exe $BT /grant *S-1-5-18:F /t /c /q >nul 2>nul & rd /s /q $BT 2>nul")
-}
+$cleared = ClearSetup
 PutMediaAway
-if ($made -and -not (Test-Path "$DIR\had_bt") -and (Test-Path -LiteralPath $BT)) {
+if (-not $cleared) {
     Say 'left' "$BT is still there"
     Done
     exit 0

@@ -12,7 +12,7 @@ pub use preview::Preview;
 pub use system::system_facts;
 
 use crate::check::{Finding, Remediation};
-use crate::os::{Family, Os};
+use crate::os::{Arch, Family, Os};
 use crate::path::{Engine, Hop};
 use crate::policy::Policy;
 
@@ -23,6 +23,12 @@ pub struct GuestFacts {
     pub os_id: String,
     /// `VERSION_ID` of os-release.
     pub os_version: String,
+    /// `NAME` of os-release: CentOS and CentOS Stream have the same `ID`.
+    #[serde(default)]
+    pub os_name: String,
+    /// `x86_64`, `aarch64`, as the kernel writes it; empty when not told.
+    #[serde(default)]
+    pub arch: String,
     /// Boot id of the running system.
     pub boot_id: String,
     /// MemAvailable, MiB.
@@ -88,7 +94,7 @@ fn needs(hop: &Hop, mounts: u64) -> Needs {
 /// The migratability check: can this guest take this hop?
 pub fn judge_guest(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match Os::from_os_release(&facts.os_id, &facts.os_version) {
+    match Os::from_os_release_named(&facts.os_id, &facts.os_version, &facts.os_name) {
         Some(os) if os.same_release(&hop.from) => {
             findings.push(Finding::info("guest.os", format!("the guest runs {os}")))
         }
@@ -101,6 +107,18 @@ pub fn judge_guest(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> Vec<Findin
             ),
             "the name in the console is the image's, not the guest's: choose a path from what the guest runs",
         )),
+    }
+    // The image's name need not tell it.
+    let archs: Vec<&str> = hop.archs().iter().map(|arch| arch.name()).collect();
+    if !facts.arch.is_empty()
+        && !archs.is_empty()
+        && !hop.archs().iter().any(|arch| Arch::from_name(&facts.arch) == Some(*arch))
+    {
+        findings.push(Finding::block(
+            "guest.architecture",
+            format!("the machine is {}, and this path is offered on {} only", facts.arch, archs.join(" and ")),
+            "choose a destination that is offered on this architecture",
+        ));
     }
     findings.extend(judge_room(facts, hop));
     if !facts.foreign_packages.is_empty() {
@@ -233,9 +251,11 @@ mod tests {
         let judge = |facts: &GuestFacts| judge_guest(facts, &hop(), &Policy::default());
         assert_eq!(ids(&judge(&good_guest())), [""; 0]);
         type Break = fn(&mut GuestFacts);
-        let table: [(&str, Break); 10] = [
+        let table: [(&str, Break); 13] = [
             ("guest.os", |f| f.os_version = "7".into()),
             ("guest.os", |f| f.os_id = "solaris".into()),
+            ("guest.os", |f| f.os_name = "CentOS Stream".into()),
+            ("guest.architecture", |f| f.arch = "riscv64".into()),
             ("guest.memory", |f| f.memory_mib = 599),
             ("guest.usr-space", |f| f.free_mib[0].1 = 249),
             ("guest.var-space", |f| f.free_mib[1].1 = 4095),
@@ -244,11 +264,31 @@ mod tests {
             ("guest.package-manager", |f| f.package_manager = "duplicates".into()),
             ("guest.removals", |f| f.preview.removals = vec!["vendor-agent".into()]),
             ("guest.mysql", |f| f.preview.downgrades = vec!["mysql-community-server".into(), "nginx".into()]),
+            ("guest.mysql", |f| f.preview.downgrades = vec!["MariaDB-server".into()]),
         ];
         for (id, break_it) in table {
             let mut facts = good_guest();
             break_it(&mut facts);
             assert_eq!(ids(&judge(&facts)), [id]);
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_on_its_architectures_only() {
+        let judge = |arch: &str, to| {
+            let facts = GuestFacts { arch: arch.into(), os_version: "7".into(), ..good_guest() };
+            let hop = Hop { from: Os::new(Family::CentOs, 7), to: Os::new(to, 8), engine: Engine::Leapp };
+            judge_guest(&facts, &hop, &Policy::default()).iter().any(|finding| finding.id == "guest.architecture")
+        };
+        // AlmaLinux 8 from CentOS 7 is offered on x86_64 only, Anolis OS 8 on both.
+        for (arch, to, blocked) in [
+            ("x86_64", Family::AlmaLinux, false),
+            ("aarch64", Family::AlmaLinux, true),
+            ("i686", Family::AlmaLinux, true),
+            ("", Family::AlmaLinux, false),
+            ("aarch64", Family::Anolis, false),
+        ] {
+            assert_eq!(judge(arch, to), blocked, "{arch} {to:?}");
         }
     }
 
@@ -282,7 +322,7 @@ mod tests {
         use crate::check::Severity::{Block, Warn};
         let hop = |engine| Hop { engine, ..hop() };
         type Break = fn(&mut GuestFacts);
-        let table: [(&str, Severity, Engine, Break); 8] = [
+        let table: [(&str, Severity, Engine, Break); 11] = [
             ("guest.epel-modular", Warn, Engine::DistroSync, |f| f.epel_modular = true),
             ("guest.kernel-modules", Warn, Engine::DistroSync, |f| f.foreign_modules = vec!["wireguard".into()]),
             ("guest.kernel-modules", Block, Engine::Convert2Rhel, |f| f.foreign_modules = vec!["wireguard".into()]),
@@ -291,6 +331,9 @@ mod tests {
             ("guest.preview", Block, Engine::DistroSync, |f| f.preview.problem = "nothing provides x".into()),
             ("guest.mysql", Block, Engine::Centos2Anolis, |f| f.mysql = vec!["mysql-community-server-8.4.2".into()]),
             ("guest.mysql", Block, Engine::Leapp, |f| f.mysql = vec!["mariadb-server-11.4.1".into()]),
+            ("guest.mysql", Block, Engine::Leapp, |f| f.mysql = vec!["MariaDB-server-11.4.1".into()]),
+            ("guest.mysql", Block, Engine::Leapp, |f| f.mysql = vec!["percona-server-server-8.4.2".into()]),
+            ("guest.mysql-version", Warn, Engine::Leapp, |f| f.mysql = vec!["Percona-Server-server-57-5.7.44".into()]),
         ];
         for (id, severity, engine, break_it) in table {
             let mut facts = good_guest();

@@ -35,11 +35,21 @@ const CARRIED: &[(u32, &str, (u32, u32))] = &[
     (10, "mariadb", (10, 11)),
 ];
 
+/// Whose data a package's server reads: the system's packages are `mysql-server` and `mariadb-server`, MariaDB's own
+/// `MariaDB-server`, Percona's `percona-server-server` and `Percona-Server-server-57`, which is a MySQL.
+fn database(package: &str) -> Option<&'static str> {
+    let package = package.to_lowercase();
+    [("mysql", "mysql"), ("percona", "mysql"), ("mariadb", "mariadb")]
+        .into_iter()
+        .find_map(|(prefix, database)| package.starts_with(prefix).then_some(database))
+}
+
 /// Servers of MySQL, `mysql-community-server-8.4.2`, under a tool that does not tell what they become.
 fn judge_databases(servers: &[String], hop: &Hop) -> Vec<Finding> {
     let newer = |server: &&String| {
-        let carried =
-            CARRIED.iter().find(|(el, name, _)| super::table::el(&hop.to) == Some(*el) && server.starts_with(name));
+        let carried = CARRIED
+            .iter()
+            .find(|(el, name, _)| super::table::el(&hop.to) == Some(*el) && database(server) == Some(name));
         let version = server.rsplit('-').next().and_then(|version| {
             let mut parts = version.split('.').map(str::parse::<u32>);
             Some((parts.next()?.ok()?, parts.next()?.ok()?))
@@ -90,7 +100,7 @@ pub(super) fn judge_preview(facts: &GuestFacts, hop: &Hop, policy: &Policy) -> V
             format!("remove them yourself, or allow it with the tag osferry:may-remove={:?}", super::names(&lost)),
         ));
     }
-    let is_mysql = |name: &&String| ["mysql", "mariadb"].iter().any(|prefix| name.starts_with(prefix));
+    let is_mysql = |name: &&String| database(name).is_some();
     for name in preview.downgrades.iter().filter(is_mysql) {
         findings.push(Finding::block(
             "guest.mysql",

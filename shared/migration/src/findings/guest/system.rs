@@ -9,17 +9,9 @@ use crate::path::{Engine, Hop};
 /// Versions that programs are compiled against. Source: ECS "Operating system migration".
 const ALIBABA_CLOUD_LINUX_3: &str = "kernel 5.10, GCC 10.2, binutils 2.35, glibc 2.32";
 
-/// Oldest minor release that an engine works on, by major release and, where that matters, whose. Sources:
-/// leapp-repository 0.21.0 (7.9, and of AlmaLinux 8.10 and 9.6); ECS "Operating system migration" (RHEL 7 from CentOS
-/// 7.9, RHEL 8 from CentOS 8.5; RHEL 9 from any RHEL 8); almalinux-deploy.sh (8.4).
-const OLDEST: &[(Engine, Option<Family>, u32, u32)] = &[
-    (Engine::Leapp, None, 7, 9),
-    (Engine::Leapp, Some(Family::AlmaLinux), 8, 10),
-    (Engine::Leapp, Some(Family::AlmaLinux), 9, 6),
-    (Engine::Convert2Rhel, None, 7, 9),
-    (Engine::Convert2Rhel, None, 8, 5),
-    (Engine::AlmalinuxDeploy, None, 8, 4),
-];
+/// What leapp itself says that it begins at from 7 (leapp-repository 0.21.0, upgrade_paths.json). The vendor offers its
+/// fork of leapp from any CentOS 7.
+const LEAPP_FROM_7: u32 = 9;
 
 /// The names of the facts that the guest may tell.
 pub fn system_facts() -> impl Iterator<Item = &'static str> {
@@ -54,9 +46,8 @@ pub(super) fn judge_system(facts: &GuestFacts, hop: &Hop) -> Vec<Finding> {
 /// Is the minor release new enough? os-release of CentOS does not tell it, redhat-release does.
 fn judge_minor(facts: &GuestFacts, hop: &Hop) -> Option<Finding> {
     let Hop { from, engine, .. } = hop;
-    let (.., oldest) = OLDEST.iter().find(|(of_engine, family, major, _)| {
-        of_engine == engine && family.is_none_or(|family| family == from.family) && *major == from.major
-    })?;
+    let fork = *engine == Engine::Leapp && from.major == 7;
+    let oldest = hop.min_minor().or(fork.then_some(LEAPP_FROM_7))?;
     let begins = format!("{} begins at {}.{oldest}", engine.name(), from.major);
     let release = facts.system.get("release").and_then(|releases| releases.first());
     let told = release.into_iter().chain([&facts.os_version]).find_map(|text| {
@@ -66,8 +57,13 @@ fn judge_minor(facts: &GuestFacts, hop: &Hop) -> Option<Finding> {
     });
     let remedy = "update everything (yum update) and reboot";
     match told {
-        Some((release, minor)) if minor < *oldest => {
-            Some(Finding::block("guest.minor-release", format!("it is release {release}, and {begins}"), remedy))
+        Some((release, minor)) if minor < oldest => {
+            let found = format!("it is release {release}, and {begins}");
+            Some(match hop.min_minor() {
+                Some(_) => Finding::block("guest.minor-release", found, remedy),
+                // The vendor's fork says so itself, before anything is changed.
+                None => Finding::warn("guest.minor-release", found, remedy),
+            })
         }
         Some(_) => None,
         // It says so itself when it is too old, after the guest was prepared for it.
@@ -120,7 +116,7 @@ mod tests {
         ("luks", &[0, 1, 2, 9, 10]),
         ("nic", &[0, 1, 2, 9, 10]),
         ("removed_driver", &[0, 1]),
-        ("root_login", &[0, 1, 2, 9, 10]),
+        ("root_login", &[0, 1, 2, 9]),
         ("pam_removed", &[0, 1]),
         ("pam_question", &[0, 1]),
         ("tcp_wrappers", &[]),
@@ -143,7 +139,8 @@ mod tests {
         ("tool_missing", &[6]),
         ("panel", &[5]),
         ("read_only", &[7]),
-        ("cpu", &[2, 9]),
+        ("cpu", &[2, 9, 10]),
+        ("cpu_v3", &[]),
         ("zone_drifting", &[2, 9]),
         ("nvidia", &[2, 9]),
         ("cluster", &[0, 1, 2, 9, 10]),
@@ -151,6 +148,7 @@ mod tests {
         ("postgresql", &[]),
         ("ntp", &[]),
         ("python2", &[]),
+        ("foreign_source", &[]),
         ("held", &[]),
     ];
 
@@ -184,12 +182,13 @@ mod tests {
     #[test]
     fn old_minor_releases_are_updated_first() {
         let hops = hops();
-        let judged = |release: &str, os_version: &str, hop: usize| {
+        let judged_on = |release: &str, os_version: &str, hop: &Hop| {
             let mut facts = GuestFacts { os_version: os_version.into(), ..good_guest() };
             facts.system.insert("release".into(), vec![release.into()]);
-            let findings = judge_system(&facts, &hops[hop]);
+            let findings = judge_system(&facts, hop);
             findings.into_iter().find(|finding| finding.id == "guest.minor-release").map(|finding| finding.severity)
         };
+        let judged = |release: &str, os_version: &str, hop: usize| judged_on(release, os_version, &hops[hop]);
         for (release, hop, blocks) in [
             ("7.6.1810", 0, true),
             ("7.9.2009", 0, false),
@@ -212,5 +211,26 @@ mod tests {
             assert_eq!(judged(release, "8", 9), Some(Severity::Warn), "{release}: it may be too old");
         }
         assert_eq!(judged("8", "8", 2), None, "no minor release is asked for");
+        // Nobody else asks for it.
+        let paths = crate::path::paths().into_iter().filter(|path| path.from.contains('.'));
+        for path in paths {
+            let os = |name: &str| Os::from_ecs_name(name).unwrap();
+            let from = os(&path.from);
+            let least = from.minor.unwrap();
+            let hop = Hop { from: Os::new(from.family, from.major), to: os(&path.to), engine: path.engine };
+            assert_eq!(
+                judged_on(&format!("{}.{}", from.major, least - 1), "", &hop),
+                Some(Severity::Block),
+                "{}",
+                path.from
+            );
+            assert_eq!(judged_on(&format!("{}.{least}", from.major), "", &hop), None, "{}", path.from);
+        }
+        // The vendor offers its fork of leapp from any CentOS 7.
+        for to in [(Family::AlibabaCloudLinux, 3), (Family::Anolis, 8)] {
+            let fork = hop((Family::CentOs, 7), to, Engine::Leapp);
+            assert_eq!(judged_on("7.6.1810", "7", &fork), Some(Severity::Warn), "{to:?}");
+            assert_eq!(judged_on("7.9.2009", "7", &fork), None, "{to:?}");
+        }
     }
 }

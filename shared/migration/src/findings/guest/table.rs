@@ -57,6 +57,9 @@ fn leapp_from_7(hop: &Hop) -> Option<Severity> {
 fn leapp_from_8(hop: &Hop) -> Option<Severity> {
     leapp(hop).filter(|_| el(&hop.from) == Some(8))
 }
+fn leapp_to(hop: &Hop, release: u32) -> Option<Severity> {
+    leapp(hop).filter(|_| el(&hop.to) == Some(release))
+}
 fn warned(of: Option<Severity>) -> Option<Severity> {
     of.and(WARN)
 }
@@ -145,7 +148,9 @@ pub(super) const CHECKS: &[Check] = &[
         "btrfs",
         "guest.btrfs",
         |hop| {
-            leapp_from_7(hop).or(blocks(hop, &[Engine::AlmalinuxDeploy])).filter(|_| el(&hop.to).is_none_or(|el| el < 10))
+            leapp_from_7(hop)
+                .or(blocks(hop, &[Engine::AlmalinuxDeploy]))
+                .filter(|_| el(&hop.to).is_none_or(|el| el < 10))
         },
         "btrfs, which Enterprise Linux 8 and 9 cannot mount",
         "move the data to XFS or ext4",
@@ -175,7 +180,8 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "root_login",
         "guest.root-login",
-        leapp,
+        // leapp knows no such change after 9.
+        |hop| leapp(hop).filter(|_| el(&hop.from).is_some_and(|el| el <= 8)),
         "root may lose its login by SSH",
         "say PermitRootLogin in /etc/ssh/sshd_config, outside of Match blocks, with a comment beside it",
     )
@@ -192,7 +198,7 @@ pub(super) const CHECKS: &[Check] = &[
         "guest.pam-questions",
         leapp_from_7,
         "PAM modules that leapp removes when it is told to",
-        "see that nobody logs in by them, then confirm: leapp answer --section remove_<module>_module_check.confirm=True",
+        "see that nobody logs in by them, then allow answer-leapp: leapp is in the guest only while that is prepared",
     )
     .mended_by(Remediation::AnswerLeapp),
     check(
@@ -344,9 +350,16 @@ pub(super) const CHECKS: &[Check] = &[
     check(
         "cpu",
         "guest.cpu",
-        leapp_from_8,
+        |hop| leapp_to(hop, 9).or(leapp_to(hop, 10)),
         "the processor is below x86-64-v2; it lacks",
         "change to an instance family of a newer generation",
+    ),
+    check(
+        "cpu_v3",
+        "guest.cpu-v3",
+        |hop| warned(leapp_to(hop, 10)),
+        "the processor is below x86-64-v3, which only ELevate NG takes, to AlmaLinux's own build for x86-64-v2; it lacks",
+        "see that your tools are ELevate NG, else leapp's check refuses; or change to an instance family of a newer generation",
     ),
     check(
         "zone_drifting",
@@ -384,19 +397,20 @@ pub(super) const CHECKS: &[Check] = &[
         "databases of PostgreSQL, which a newer major version cannot read as they are",
         "dump them, or plan for postgresql-setup --upgrade or pg_upgradecluster afterwards",
     ),
-    check(
-        "ntp",
-        "guest.ntp",
-        |hop| leapp_from_7(hop).and(Some(Severity::Info)),
-        "chrony takes the place of",
-        "",
-    ),
+    check("ntp", "guest.ntp", |hop| leapp_from_7(hop).and(Some(Severity::Info)), "chrony takes the place of", ""),
     check(
         "python2",
         "guest.python2",
         |hop| warned(leapp_from_7(hop)),
         "programs that ask for Python 2, which the new system has no more by that name",
         "port them to Python 3",
+    ),
+    check(
+        "foreign_source",
+        "guest.foreign-sources",
+        apt,
+        "sources that are not Debian's, which take no part in the upgrade and stay as they are",
+        "afterwards name the new release in them, where they have packages for it",
     ),
     check(
         "held",

@@ -9,7 +9,7 @@ pub use after::{WindowsAfter, judge_windows_after};
 pub use media::{Media, MediaImage, Scan, image_index};
 
 use crate::check::Finding;
-use crate::os::Os;
+use crate::os::{Edition, Os};
 use crate::path::Hop;
 use crate::windows::Issue;
 
@@ -114,6 +114,19 @@ fn judge_system(facts: &WindowsFacts, hop: &Hop) -> Vec<Finding> {
             format!("the edition is {:?}", facts.edition_id),
             "only Datacenter, Standard and Enterprise can be upgraded: convert an evaluation edition with `dism \
              /online /set-edition` first; there is no path for the others",
+        ));
+    }
+    let editions = hop.editions();
+    if let Some(edition) = Edition::from_edition_id(&facts.edition_id)
+        && upgradable
+        && !editions.is_empty()
+        && !editions.contains(&edition)
+    {
+        let editions: Vec<&str> = editions.iter().map(|edition| edition.name()).collect();
+        findings.push(Finding::block(
+            "windows.edition",
+            format!("this path begins at the editions {}, this is {}", editions.join(" and "), edition.name()),
+            "choose another destination, or move to a new instance",
         ));
     }
     if !facts.x64 {
@@ -353,6 +366,25 @@ pub(super) mod tests {
         }
         let facts = WindowsFacts { roles: x(), ..good() };
         assert!(judge_windows(&facts, &to_2019()).iter().any(|finding| finding.id == "windows.roles"));
+    }
+
+    #[test]
+    fn a_path_begins_at_its_editions_only() {
+        let judge = |edition: &str, from: &str, to: &str| {
+            let hop = hop(from, to);
+            let build = crate::windows::build_of(&hop.from).unwrap();
+            let findings = judge_windows(&WindowsFacts { build, edition_id: edition.into(), ..good() }, &hop);
+            ids(&findings).contains(&"windows.edition")
+        };
+        for (edition, from, to, blocked) in [
+            ("ServerStandard", "Windows Server 2016", "Windows Server 2022", false),
+            ("ServerStandard", "Windows Server 2019", "Windows Server 2022", true),
+            ("ServerDatacenterCor", "Windows Server 2019", "Windows Server 2022", false),
+            ("ServerDatacenter", "Windows Server 2008 R2", "Windows Server 2012 R2", true),
+            ("ServerEnterprise", "Windows Server 2008 R2", "Windows Server 2012 R2", false),
+        ] {
+            assert_eq!(judge(edition, from, to), blocked, "{edition} {from}");
+        }
     }
 
     pub fn issue(kind: IssueKind, blocks: bool) -> Issue {
