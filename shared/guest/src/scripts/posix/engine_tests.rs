@@ -340,6 +340,77 @@ fn convert2rhel_passes_its_point_of_no_return_by_its_own_word() {
 }
 
 #[test]
+fn what_dnfs_shell_could_not_download_is_asked_for_again_and_never_taken_for_there() {
+    let run = |misses: u32| {
+        let root = Root::new();
+        root.program("rpm", ":");
+        root.program("sleep", ":");
+        // As dnf 4 and its shell say it; the shell ends with 0 all the same.
+        root.program(
+            "dnf",
+            &format!(
+                r#"case "$*" in
+                *--downloadonly*) echo x >>"$R/downloads"
+                    echo "Error: Failed to download metadata for repo 'osferry-plus': Cannot download repomd.xml"
+                    printf 'Ignoring repositories: osferry-plus\nTransaction Summary\n'
+                    [ "$(wc -l <"$R/downloads")" -gt {misses} ] ||
+                        printf 'Error: Error downloading packages:\n  Cannot download acme.rpm: All mirrors were tried\n' ;;
+                *" -C "*) echo "Error: Cache-only enabled but no cache for 'osferry-plus'"; echo x >>"$R/transactions" ;;
+                esac"#
+            ),
+        );
+        let (no_return, state) =
+            root.tool(&hop(Engine::DistroSync, (Family::CentOs, 8), (Family::AlibabaCloudLinux, 3)));
+        (no_return, state, root.text("downloads").lines().count(), root.text("transactions").lines().count())
+    };
+    let (no_return, state, downloads, transactions) = run(3);
+    assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+    assert_eq!((downloads, transactions), (4, 1));
+    let (no_return, state, downloads, transactions) = run(100);
+    assert!(!no_return && state.contains("dnf download ended with 1"), "{state}");
+    assert_eq!((downloads, transactions), (20, 0));
+}
+
+#[test]
+fn apt_waits_for_whoever_holds_its_locks() {
+    let debian = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
+    let run = |misses: u32| {
+        let root = Root::new();
+        root.put("etc/apt/sources.list", "deb http://m/debian bullseye main\n");
+        root.program("sleep", ":");
+        root.program("dpkg", ":");
+        // Every step finds a lock held so often. As apt 2.6 says it of the lists and the archives, whatever
+        // DPkg::Lock::Timeout is; that one is for dpkg's own locks.
+        root.program(
+            "apt-get",
+            &format!(
+                r#"case "$*" in
+                *" check") exit 0 ;;
+                *DPkg::Lock::Timeout=600*" update") step=update ;;
+                *DPkg::Lock::Timeout=600*" -d full-upgrade") step=download ;;
+                *DPkg::Lock::Timeout=600*" upgrade --without-new-pkgs") step=upgrade ;;
+                *DPkg::Lock::Timeout=600*" full-upgrade") step=full-upgrade ;;
+                *) exit 1 ;;
+                esac
+                echo $step >>"$R/steps"
+                if [ "$(grep -c -x $step "$R/steps")" -le {misses} ]; then
+                    echo "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 7 (unattended-upgr)"
+                    exit 100
+                fi
+                [ $step != full-upgrade ] || printf 'ID=debian\nVERSION_ID=12\n' >"$R/etc/os-release""#
+            ),
+        );
+        let (no_return, state) = root.tool(&debian);
+        (no_return, state, root.text("steps"))
+    };
+    let (no_return, state, steps) = run(2);
+    assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+    assert_eq!(steps.lines().count(), 12, "{steps}");
+    let (no_return, state, _) = run(100);
+    assert!(!no_return && state.contains("It is held by process 7"), "{state}");
+}
+
+#[test]
 fn a_tool_script_is_downloaded_and_its_words_decide() {
     let hop = hop(Engine::Migrate2Rocky, (Family::CentOs, 8), (Family::Rocky, 8));
     let root = Root::new();
