@@ -372,6 +372,8 @@ fn convert2rhel_needs_the_licence() {
 
     let world = World::booted("m-local-centos79-licensed");
     install(&world);
+    let packages = |world: &World| world.ok("rpm -qa | sort; cat /etc/yum.repos.d/*.repo");
+    let before = packages(&world);
     world.ok("echo 'AliSecGuard 106496 2 - Live 0x0000000000000000 (OE)' >/etc/osferry-standin/modules");
     reboot(&world);
     assert_eq!(world.sh(&format!("convert2rhel analyze {RUN}")).0, 2);
@@ -380,10 +382,11 @@ fn convert2rhel_needs_the_licence() {
     let third = report(&world)["actions"]["LIST_THIRD_PARTY_PACKAGES"]["messages"][0]["diagnosis"].to_string();
     assert!(third.contains("mysql-community-server"), "{third}");
     assert_eq!(os(&world), "centos 7");
-    for (phase, left) in [("PRE_PONR_CHANGES", "centos 7"), ("POST_PONR_CHANGES", "centos 7")] {
+    for phase in ["PRE_PONR_CHANGES", "REMOVED"] {
         world.ok(&format!("echo {phase} >/etc/osferry-standin/convert2rhel-fails-at"));
-        assert_eq!(world.sh(&format!("convert2rhel {RUN}")).0, 1);
-        assert_eq!(os(&world), left);
+        let (code, output) = world.sh(&format!("convert2rhel {RUN}"));
+        assert!(code == 1 && output.contains("Rollback: Pre-conversion analysis report"), "{output}");
+        assert_eq!((os(&world), packages(&world)), ("centos 7".to_owned(), before.clone()), "{phase}");
     }
     let output = world.ok(&format!("rm /etc/osferry-standin/convert2rhel-fails-at; convert2rhel {RUN}"));
     assert!(output.contains("Conversion successful!"), "{output}");

@@ -13,10 +13,10 @@ scratch() {
     mkdir -p "$WORK/home" "$WORK/cache" "$WORK/lists/partial" "$WORK/repos"
 }
 
-# Does this output speak of repositories that could not be reached?
+# Does this output speak of repositories that could not be reached, or of a lock of apt's that somebody else holds?
 # A full disk is an error of curl, too (23, CURLE_WRITE_ERROR).
 unreachable() {
-    ! grep -q -i 'curl error (23)' "$1" && grep -q -i -E 'curl error|cannot (download|retrieve|find a valid baseurl)|failed to (download|fetch)|unable to (fetch|connect)|could not (resolve|connect)|temporary failure|no more mirrors' "$1"
+    ! grep -q -i 'curl error (23)' "$1" && grep -q -i -E 'curl error|cannot (download|retrieve|find a valid baseurl)|failed to (download|fetch)|unable to (fetch|connect)|could not (resolve|connect)|temporary failure|no more mirrors|could not get lock' "$1"
 }
 
 # TRIES command: runs it, its output in $WORK/out; again while repositories cannot be reached.
@@ -75,13 +75,6 @@ list_installed() {
 }
 list_packages() { list_installed | awk '{ print $1 }' | sort -u; }
 
-# Running services; none where nothing like systemd manages them.
-list_services() {
-    have systemctl || return 0
-    systemctl list-units --type=service --state=running --no-legend --plain 2>/dev/null |
-        awk '{ print $1 }' | grep -v -e '^user@' -e '^session-' -e getty -e '^osferry-' | sort -u
-}
-
 # Drivers that EL 8 has no more, of those that are loaded (leapp-data, device_driver_deprecation_data.json; without
 # those of which only some devices are gone).
 removed_drivers() {
@@ -115,16 +108,23 @@ this_boot() { cat "$R/proc/sys/kernel/random/boot_id"; }
 same_boot() { [ "$(this_boot)" = "$(cat "$DIR/before/boot_id" 2>/dev/null)" ]; }
 # PID: of a process, not of what is left of one.
 runs() { kill -0 "$1" 2>/dev/null && ! grep -q ') Z ' "/proc/$1/stat" 2>/dev/null; }
-# A process id means something only in the boot that it is of.
-tool_is_alive() { [ -s "$DIR/pid" ] && same_boot && runs "$(cat "$DIR/pid")"; }
 # Do only the snapshots lead back? After leapp any boot is into the upgrade, whoever asked for it.
 beyond_return() { [ -e "$DIR/no_return" ] || { [ "$ENGINE" = leapp ] && [ -e "$DIR/before/boot_id" ] && ! same_boot; }; }
 # When a process was started: so that another one with its number is not taken for it.
 since() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
+# FILE: this script, as a process id means something: with its start, in its boot.
+note_process() { printf '%s %s %s\n' $$ "$(since $$)" "$(this_boot)" >"$1"; }
+# FILE: does the process that is noted there still run? Its id is left in $pid.
+noted_runs() {
+    read -r pid when boot 2>/dev/null <"$1" && runs "$pid" || return 1
+    # A tool that an older version of this script started is noted by its id alone.
+    if [ -z "$boot" ]; then same_boot; else [ "$boot" = "$(this_boot)" ] && [ "$(since "$pid")" = "$when" ]; fi
+}
+tool_is_alive() { noted_runs "$DIR/pid"; }
 # Notes that this script is at work, for `undo`, which writes down first that nothing begins any more; and asks
 # whether it has done so. That note stays: a command may be delivered late.
 begin_work() {
-    printf '%s %s %s\n' $$ "$(since $$)" "$(this_boot)" >"$DIR/at_work.$$" || return 1
+    note_process "$DIR/at_work.$$" || return 1
     [ -e "$DIR.over" ] || return 0
     end_work
     return 1

@@ -8,8 +8,10 @@ use super::{Job, Script};
 use crate::shell::quote;
 
 const COMMON: &str = include_str!("common.sh");
+const DETACH: &str = include_str!("detach.sh");
 const HEALTH: &str = include_str!("health.sh");
 const NOTES: &str = include_str!("notes.sh");
+const SERVICES: &str = include_str!("services.sh");
 
 /// What the guest is, asked of an instance of which nothing is known but that it has a POSIX shell.
 pub fn identify_script() -> String {
@@ -23,7 +25,11 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         [&head(job), told, &slim(COMMON), &slim(&engine), &slim(&parts.concat())].concat()
     };
     match script {
-        Script::Assess => whole("", &["preview"], &[include_str!("assess.sh")]),
+        Script::Assess => {
+            // Only its analysis must not end with the command.
+            let detach = if job.hop.engine == Engine::Convert2Rhel { DETACH } else { "" };
+            whole("", &["preview"], &[detach, include_str!("assess.sh")])
+        }
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
             let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));
@@ -37,10 +43,10 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         Script::Finish => whole("", &["finish"], &[include_str!("finish.sh")]),
         Script::Verify { probes, seconds } => {
             let told = left(seconds) + &probe_function(probes);
-            whole(&told, &["boot"], &[NOTES, HEALTH, include_str!("verify.sh")])
+            whole(&told, &["boot"], &[SERVICES, NOTES, HEALTH, include_str!("verify.sh")])
         }
         Script::Observe { probes, seconds } => {
-            whole(&(left(seconds) + &probe_function(probes)), &[], &[HEALTH, include_str!("observe.sh")])
+            whole(&(left(seconds) + &probe_function(probes)), &[], &[SERVICES, HEALTH, include_str!("observe.sh")])
         }
         Script::Look { since } => {
             let told = format!("SINCE={}\n", since.map(|at| at.to_string()).unwrap_or_default());
@@ -58,7 +64,7 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
 fn start(job: &Job<'_>) -> String {
     let common = head(job) + &slim(COMMON);
     let tool = slim(&(sections(job.hop.engine, &["run"]) + include_str!("tool.sh")));
-    let start = slim(&[NOTES, include_str!("start.sh")].concat());
+    let start = slim(&[SERVICES, NOTES, DETACH, include_str!("start.sh")].concat());
     format!(
         "{}if [ -e \"$DIR.over\" ]; then\n\
          printf 'osf\\tproblem\\tthis migration is over: its tool is not started\\n'\nexit 4\nfi\n\
@@ -156,7 +162,7 @@ fn sections(engine: Engine, names: &[&str]) -> String {
         }
     }
     let prefix = engine.name().replace('-', "_");
-    for name in ["install", "preview", "run", "progress", "finishing", "success", "undo", "finish"] {
+    for name in ["install", "preview", "run", "progress", "finishing", "success", "settle", "undo", "finish"] {
         let defined = text.contains(&format!("\n{prefix}_{name}() {{"));
         let does = if defined { format!("{prefix}_{name}") } else { ":".to_owned() };
         text.push_str(&format!("engine_{name}() {{ {does}; }}\n"));

@@ -91,13 +91,6 @@ remedy_remove_i686() {
     # shellcheck disable=SC2086,SC2046
     if rpm_based; then rpm -e $packages; else dpkg --remove $(printf '%s\n' $packages | sed 's/=.*//'); fi
 }
-put_back_packages() {
-    set --
-    for package in $(noted package); do
-        is_installed "$package" || set -- "$@" "$(package_file "$package")"
-    done
-    [ $# -eq 0 ] || if rpm_based; then rpm -i --oldpackage --nosignature "$@"; else dpkg -i "$@"; fi
-}
 
 remedy_permit_root_login() {
     file=/etc/ssh/sshd_config
@@ -184,13 +177,6 @@ remedy_install_efibootmgr() {
 }
 # With what it needed.
 newly_installed() { list_packages | comm -13 "$KEPT/before_install" -; }
-remove_installed() {
-    set --
-    for name in $(if [ -e "$KEPT/installed" ]; then cat "$KEPT/installed"; else newly_installed; fi); do
-        ! rpm -q "$name" >/dev/null 2>&1 || set -- "$@" "$name"
-    done
-    [ $# -eq 0 ] || rpm -e "$@"
-}
 
 # Needs the tool.
 remedy_answer_leapp() {

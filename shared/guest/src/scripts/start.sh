@@ -21,17 +21,7 @@ if [ ! -d "$DIR/before" ]; then
 fi
 if [ ! -d "$DIR/running" ]; then
     cat >"$DIR/tool.sh.new" && mv -f "$DIR/tool.sh.new" "$DIR/tool.sh" || exit 4
-    if [ -d "$R/run/systemd/system" ] && have systemd-run; then
-        unit=osferry-${DIR##*/}
-        # systemd 219 (EL 7) knows no --collect.
-        systemd-run --quiet --collect --unit="$unit" /bin/sh "$DIR/tool.sh" 2>/dev/null ||
-            systemd-run --quiet --unit="$unit" /bin/sh "$DIR/tool.sh" ||
-            systemctl is-active --quiet "$unit.service" || exit 4
-    elif have setsid; then
-        setsid /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &
-    else
-        (trap '' HUP; /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &)
-    fi
+    detach "osferry-${DIR##*/}" /bin/sh "$DIR/tool.sh" || exit 4
 fi
 end_work
 say done yes

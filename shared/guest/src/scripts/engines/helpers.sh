@@ -13,7 +13,7 @@ alinux_repositories() {
     done
 }
 
-#: prepare undo
+#: prepare preview undo
 UNDO=$DIR/undo
 list_names() { rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u; }
 
@@ -157,8 +157,7 @@ family() {
 # the middle leaves a database that nobody can mend.
 stop_work() {
     for note in "$DIR"/at_work.*; do
-        read -r pid when boot 2>/dev/null <"$note" || continue
-        [ "$boot" = "$(this_boot)" ] && [ -n "$when" ] && [ "$(since "$pid")" = "$when" ] || continue
+        noted_runs "$note" || continue
         members=$(family "$pid")
         kill -TERM $members 2>/dev/null
         wait_for $members || return 1
@@ -179,7 +178,6 @@ wait_for() {
 stop_tool() {
     have systemctl && systemctl stop "osferry-${DIR##*/}.service" >/dev/null 2>&1
     tool_is_alive || return 0
-    pid=$(cat "$DIR/pid")
     # It leads a session of its own where setsid started it.
     kill -TERM -- "-$pid" 2>/dev/null || kill -TERM $(family "$pid") 2>/dev/null
     wait_for "$pid"
