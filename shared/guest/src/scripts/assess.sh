@@ -40,11 +40,11 @@ check_files() {
         "," $4 "," ~ /,ro,/ && ($2 == "/mnt" || $2 == "/sys") { print "read_only " $2 }
         $3 == "btrfs" && !seen[$1]++ { print "btrfs " $2 }' "$mounts"
     # A mount whose root is not the file system's own is a directory bound elsewhere, such as a container's.
-    awk 'listing { known[$2] = 1; next }
-        $4 == "/" && $5 != "/" && $5 !~ "^/(proc|dev|run|sys)/" && !($5 in known) {
+    list_fleeting_mounts | awk 'listing { fleeting[$0] = 1; next }
+        $4 == "/" && $5 in fleeting {
             for (i = 7; i < NF && $i != "-"; i++);
-            if ($(i + 2) ~ "^/dev/" && $(i + 2) !~ "^/dev/loop") print "unlisted_mount " $5 " of " $(i + 2)
-        }' listing=1 "$WORK/fstab" listing= "$R/proc/self/mountinfo"
+            if ($(i + 2) !~ "^/dev/loop") print "unlisted_mount " $5 " of " $(i + 2)
+        }' listing=1 - listing= "$R/proc/self/mountinfo"
     for id in "$R"/sys/class/block/dm-*/dm/uuid; do
         case $(cat "$id" 2>/dev/null) in CRYPT-*) echo "luks $(cat "${id%uuid}name")" ;; esac
     done
@@ -119,23 +119,6 @@ check_packages() {
     echo "version kernel-$(uname -r)"
     check_sshd
     case $ENGINE in almalinux-deploy | migrate2rocky) check_for_tool ;; esac
-}
-# What these tools ask for at their start. They have no dry run: their refusal would come after the point of no return.
-check_for_tool() {
-    platform=$(. "$R/etc/os-release" && printf %s "${PLATFORM_ID-}")
-    [ "$platform" = "platform:el$FROM" ] || echo "module_platform ${platform:-none}"
-    dnf=$(awk '$1 == "dnf" { print $2 }' "$WORK/installed")
-    echo "${dnf:-0}" | awk -F '[.-]' '$1 < 4 || $1 == 4 && $2 < 2 { found = 1 } END { exit !found }' && echo "dnf_old ${dnf:-is not installed}"
-    [ -n "$(installed dnf-plugins-core)" ] || echo "plugins_core is not installed"
-    for tool in rpm dnf awk column tee tput mkdir cat arch sort uniq rmdir df rm head curl sha512sum mktemp systemd-detect-virt sed grep; do
-        have $tool || echo "tool_missing $tool"
-    done
-    [ ! -d "$R/sys/firmware/efi" ] || for tool in findmnt grub2-mkconfig mokutil lsblk; do
-        have $tool || echo "tool_missing $tool"
-    done
-    # Any cPanel, and Plesk from 18.0.35 on.
-    sed -n 's/^\([0-9.]*\).*/\1/p' "$R/usr/local/psa/version" | head -n 1 | awk -F . '
-        $1 < 18 || $1 == 18 && $2 == 0 && $3 < 35 { print "panel Plesk " $0 }'
 }
 # EL 7: changed and no word on root in the global part. EL 8: as delivered, so the package's next one replaces it.
 check_sshd() {

@@ -21,18 +21,11 @@ tcp_answers() {
     elif have bash; then timeout 10 bash -c ': <>"/dev/tcp/$0/$1"' "$1" "$2" 2>&1
     else busybox nc -z -w 10 "$1" "$2" 2>&1; fi
 }
-unit_exists() {
-    for folder in "$R"/etc/systemd/system "$R"/usr/lib/systemd/system "$R"/lib/systemd/system; do
-        [ -e "$folder/$1" ] && return 0
-    done
-    return 1
-}
-# Services of before that do not run, though the new system knows them.
+unit_exists() { [ "$(systemctl show -p LoadState "$1" 2>/dev/null)" = LoadState=loaded ]; }
+# Services of before that do not run, though the new system knows them and has not made them wait for a call.
 lost_services() {
-    list_services >"$WORK/services"
-    missing services | while IFS= read -r unit; do
-        if unit_exists "$unit"; then echo "$unit"; fi
-    done
+    list_running >"$WORK/services"
+    services_of 'of["LoadState"] == "loaded" && !(of["ActiveState"] == "inactive" && !boots && called)' $(missing services)
 }
 # NAME: lines of before/NAME that $WORK/NAME does not have.
 missing() { [ ! -f "$DIR/before/$1" ] || grep -v -x -F -f "$WORK/$1" "$DIR/before/$1"; }

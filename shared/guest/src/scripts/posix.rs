@@ -7,10 +7,15 @@ use migration::policy::Probe;
 use super::{Job, Script};
 use crate::shell::quote;
 
+const CHANGES: &str = include_str!("changes.sh");
 const COMMON: &str = include_str!("common.sh");
 const DETACH: &str = include_str!("detach.sh");
+const FETCH: &str = include_str!("fetch.sh");
 const HEALTH: &str = include_str!("health.sh");
 const NOTES: &str = include_str!("notes.sh");
+const KERNELS: &str = include_str!("kernels.sh");
+const MOUNTS: &str = include_str!("mounts.sh");
+const PROCESSES: &str = include_str!("processes.sh");
 const SERVICES: &str = include_str!("services.sh");
 
 /// What the guest is, asked of an instance of which nothing is known but that it has a POSIX shell.
@@ -26,31 +31,42 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
     };
     match script {
         Script::Assess => {
-            // Only its analysis must not end with the command.
-            let detach = if job.hop.engine == Engine::Convert2Rhel { DETACH } else { "" };
-            whole("", &["preview"], &[detach, include_str!("assess.sh")])
+            let own: &[&str] = match job.hop.engine {
+                Engine::Leapp => &[PROCESSES],
+                // Its analysis must not end with the command.
+                Engine::Convert2Rhel => &[PROCESSES, DETACH],
+                Engine::AlmalinuxDeploy | Engine::Migrate2Rocky => &[include_str!("tool_needs.sh")],
+                _ => &[],
+            };
+            whole("", &["preview"], &[&[FETCH, KERNELS, MOUNTS], own, &[include_str!("assess.sh")]].concat())
         }
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
             let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));
-            whole(&told, &["prepare"], &[include_str!("remedies.sh"), include_str!("prepare.sh")])
+            whole(
+                &told,
+                &["prepare"],
+                &[FETCH, KERNELS, PROCESSES, include_str!("remedies.sh"), include_str!("prepare.sh")],
+            )
         }
-        Script::Undo => whole("", &["undo"], &[include_str!("remedies.sh"), include_str!("undo.sh")]),
+        Script::Undo => {
+            whole("", &["undo"], &[CHANGES, PROCESSES, include_str!("remedies.sh"), include_str!("undo.sh")])
+        }
         Script::Start => start(job),
-        Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[include_str!("watch.sh")]),
+        Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[PROCESSES, include_str!("watch.sh")]),
         Script::Reboot => whole("", &[], &[include_str!("reboot.sh")]),
         Script::Booted => whole("", &["boot"], &[include_str!("booted.sh")]),
-        Script::Finish => whole("", &["finish"], &[include_str!("finish.sh")]),
+        Script::Finish => whole("", &["finish"], &[CHANGES, include_str!("finish.sh")]),
         Script::Verify { probes, seconds } => {
             let told = left(seconds) + &probe_function(probes);
-            whole(&told, &["boot"], &[SERVICES, NOTES, HEALTH, include_str!("verify.sh")])
+            whole(&told, &["boot"], &[SERVICES, MOUNTS, NOTES, HEALTH, include_str!("verify.sh")])
         }
         Script::Observe { probes, seconds } => {
             whole(&(left(seconds) + &probe_function(probes)), &[], &[SERVICES, HEALTH, include_str!("observe.sh")])
         }
         Script::Look { since } => {
             let told = format!("SINCE={}\n", since.map(|at| at.to_string()).unwrap_or_default());
-            whole(&told, &[], &[include_str!("look.sh")])
+            whole(&told, &[], &[PROCESSES, include_str!("look.sh")])
         }
         Script::Evidence => whole("", &[], &[include_str!("evidence.sh")]),
         Script::File { path, part } => {
@@ -62,9 +78,9 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
 /// Starting the tool: what every script begins with is written down, for the tool as well. Files arrive on standard
 /// inputs; their marks are no line of any script.
 fn start(job: &Job<'_>) -> String {
-    let common = head(job) + &slim(COMMON);
+    let common = head(job) + &slim(&[COMMON, FETCH, PROCESSES].concat());
     let tool = slim(&(sections(job.hop.engine, &["run"]) + include_str!("tool.sh")));
-    let start = slim(&[SERVICES, NOTES, DETACH, include_str!("start.sh")].concat());
+    let start = slim(&[SERVICES, MOUNTS, NOTES, DETACH, include_str!("start.sh")].concat());
     format!(
         "{}if [ -e \"$DIR.over\" ]; then\n\
          printf 'osf\\tproblem\\tthis migration is over: its tool is not started\\n'\nexit 4\nfi\n\
@@ -149,7 +165,9 @@ fn sections(engine: Engine, names: &[&str]) -> String {
         return String::new();
     }
     let mut text = String::new();
-    for file in [include_str!("engines/helpers.sh"), file] {
+    let to_alinux = matches!(engine, Engine::DistroSync | Engine::Leapp);
+    let alinux = if to_alinux { include_str!("engines/alinux.sh") } else { "" };
+    for file in [include_str!("engines/helpers.sh"), alinux, file] {
         let mut parts = file.split("\n#: ");
         text.push_str(parts.next().unwrap_or_default());
         text.push('\n');
@@ -188,6 +206,8 @@ fn probe_line(probe: &Probe) -> String {
 
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+mod notes_tests;
 #[cfg(test)]
 mod size_tests;
 #[cfg(test)]

@@ -12,7 +12,8 @@ if [ ! -d "$DIR/before" ]; then
     mkdir -p "$DIR/before.new"
     cat "$R/proc/sys/kernel/random/boot_id" >"$DIR/before.new/boot_id"
     list_packages >"$DIR/before.new/packages"
-    for what in services enabled ports mounts users cron kernel_arguments modules repositories changed_configuration; do
+    list_lasting_mounts >"$DIR/before.new/mounts"
+    for what in services enabled ports users cron kernel_arguments modules repositories changed_configuration; do
         "list_$what" >"$DIR/before.new/$what"
     done
     selinux_mode >"$DIR/before.new/selinux"

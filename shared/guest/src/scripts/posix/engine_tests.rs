@@ -77,7 +77,7 @@ impl Root {
     pub(super) fn call(&self, hop: &Hop, section: &str, call: &str) -> String {
         let engine = sections(hop.engine, &[section]);
         let head = with_job(hop, head);
-        self.run(&format!("{head}{COMMON}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
+        self.run(&format!("{head}{COMMON}{FETCH}{PROCESSES}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
     }
 
     /// Runs the tool of a hop in the foreground; answers whether the point of no return was passed, and its state.
@@ -484,8 +484,8 @@ fn what_was_before_is_listed() {
     );
     root.put("etc/passwd", "root:x:0:0::/root:/bin/sh\nntp:x:38:38::/:/sbin/nologin\nshop:x:1001:1001::/:/bin/false\n");
     root.put("etc/group", "wheel:x:10:\nshop:x:1001:\n");
-    let list = |what: &str| root.run(&format!("R=$R ENGINE= DIR=\n{COMMON}{NOTES}\nlist_{what}"));
-    assert_eq!(list("ports"), "80 /usr/sbin/nginx\n", "no connections, no ports by chance");
+    let list = |what: &str| root.run(&format!("R=$R ENGINE= DIR=\n{COMMON}{SERVICES}{MOUNTS}{NOTES}\nlist_{what}"));
+    assert_eq!(list("ports"), "80 - /usr/sbin/nginx\n", "no connections, no ports by chance");
     assert_eq!(list("mounts"), "/\n/data\n/mnt/nas\n");
     assert_eq!(list("users"), "user root:0\nuser shop:1001\ngroup shop:1001\n");
     assert_eq!(list("kernel_arguments"), "quiet\n");

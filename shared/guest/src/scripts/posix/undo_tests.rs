@@ -138,7 +138,7 @@ fn nothing_begins_after_an_undo_however_late_it_comes() {
     assert!(!root.run(&with_job(&leapp(), |job| job.start())).contains("done"), "it counts as failed");
     // A tool that was delivered and had not begun.
     root.put(&directory("tool.sh"), &tool);
-    root.put(&directory("common.sh"), &(with_job(&leapp(), head) + COMMON));
+    root.put(&directory("common.sh"), &(with_job(&leapp(), head) + COMMON + FETCH + PROCESSES));
     root.program("leapp", ": >\"$R/leapp-ran\"");
     root.run(&format!("sh {}", root.path(&directory("tool.sh")).display()));
     assert!(!root.path("leapp-ran").exists() && root.text(&directory("state.json")).is_empty());
@@ -252,7 +252,7 @@ fn another_process_with_the_tools_number_is_not_the_tool() {
     let root = Root::new();
     let alive = || read_look(&root.run(&with_job(&leapp(), |job| job.look(None)))).unwrap().alive;
     root.put(&directory("before/boot_id"), "a\n");
-    let (pid, since) = (std::process::id(), root.run(&format!("{COMMON}since {}", std::process::id())));
+    let (pid, since) = (std::process::id(), root.run(&format!("{PROCESSES}since {}", std::process::id())));
     for (note, is_alive) in [
         (format!("{pid} {} a\n", since.trim()), true),
         (format!("{pid} {} z\n", since.trim()), false),
