@@ -54,9 +54,30 @@ done 2>/dev/null <"$DIR/before/changed_configuration" | say_lines configuration_
 [ "$(default_target)" = "$(cat "$DIR/before/target" 2>/dev/null)" ] ||
     say setting_changed "systemd's default target: $(cat "$DIR/before/target" 2>/dev/null), now $(default_target)"
 package_problems | say_lines package_problem
+# Repositories that name the old system and are enabled.
+list_old_repositories() {
+    if ! rpm_based; then
+        list_repositories | grep -E "[ /]$(codename "$FROM")([ /-]|\$)"
+        return
+    fi
+    case $FROM_ID in
+    "$TO_ID") old="${FROM_ID}[a-z]*[/-]?${FROM}([^0-9]|\$)" ;;
+    rhel) old="rhel|redhat|rhui" ;;
+    *) old=$FROM_ID ;;
+    esac
+    # Beside them those of others for the old major version; the other engines stay within one.
+    [ "$ENGINE" != leapp ] || old="$old|[/-]${FROM}(server)?([/&-]|\$)"
+    cat "$R"/etc/yum.repos.d/*.repo 2>/dev/null | awk -v old="$old" '
+        function tell() { if (on && is_old) print id }
+        /^\[/ { tell(); id = $0; on = 1; is_old = 0 }
+        /^enabled *= *(0|[Ff])/ { on = 0 }
+        tolower($0) ~ /^ *(baseurl|mirrorlist|metalink) *=/ && tolower($0) ~ old { is_old = 1 }
+        END { tell() }'
+}
+list_old_repositories | grep -x -F -f "$DIR/before/repositories" 2>/dev/null | say_lines repository_old
 # Packages of the old major version that are still there; its kernels may stay.
 if rpm_based && [ "$FROM" != "$TO" ]; then
-    say leftovers "$(rpm -qa --qf '%{NAME} %{RELEASE}\n' | grep -v '^kernel' | grep -c -E "\.el$FROM([._]|\$)")"
+    say leftovers "$(rpm -qa --qf '%{NAME} %{RELEASE}\n' | grep -v '^kernel' | grep -c -E "\.$(old_dist)([._]|\$)")"
 fi
 list_packages >"$WORK/packages"
 # Without the tool, which `finish` has removed.

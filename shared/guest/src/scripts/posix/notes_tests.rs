@@ -1,6 +1,8 @@
 //! What is noted before the tool starts and compared afterwards: neither what a boot takes away in any case, nor less
 //! than was there.
 
+use migration::path::Hop;
+
 use super::engine_tests::{Root, directory, hop, leapp, with_job};
 use super::*;
 use crate::read_after;
@@ -181,4 +183,50 @@ fn mounts_that_no_boot_brings_back_are_not_missed() {
     // What the network brings comes late.
     root.program("sleep", "echo 'nas:/s /share nfs4 rw 0 0' >>\"$R/proc/mounts\"");
     assert_eq!(verify(&root, 60).mounts_lost, [""; 0]);
+}
+
+/// A hop of leapp and what packages say of the system that they were built for.
+#[test]
+fn leftovers_are_known_by_the_old_systems_own_name() {
+    for (from, to, left) in [
+        ((Family::CentOs, 7), (Family::AlmaLinux, 8), 1),
+        ((Family::AlibabaCloudLinux, 2), (Family::AlibabaCloudLinux, 3), 2),
+        ((Family::Anolis, 7), (Family::Anolis, 8), 1),
+    ] {
+        let root = Root::new();
+        root.put(&directory("before/packages"), "");
+        root.program("rpm", "[ $1 != -qa ] || printf 'x %s\\n' 1.el7_9 1.al7 1.an7 1.el8 1.al8 1.el2 1.el70");
+        let hop = hop(Engine::Leapp, from, to);
+        let facts = read_after(&root.run(&with_job(&hop, |job| job.verify(&[], 0)))).unwrap();
+        assert_eq!(facts.leftovers, left, "{hop:?}");
+    }
+}
+
+#[test]
+fn repositories_of_the_old_system_that_are_enabled_are_told() {
+    let old = |hop: &Hop, before: &str| {
+        let root = Root::new();
+        root.put(&directory("before/packages"), "");
+        root.put(&directory("before/repositories"), before);
+        root.put(
+            "etc/yum.repos.d/x.repo",
+            "[base]\nbaseurl=http://m/centos/7/os/\n[off]\nbaseurl=http://m/centos/7/x/\nenabled=0\n\
+             [epel]\nenabled = 1\nmetalink=https://m/metalink?repo=epel-7&arch=x\n[own]\nbaseurl=http://own.example/x\n\
+             [new]\nbaseurl=http://m/centos/7/vault/\n[rhel]\nmirrorlist=http://rhui/rhel8/os\n",
+        );
+        root.put(
+            "etc/apt/sources.list",
+            "deb http://m/debian bookworm main\ndeb http://their.example/apt bullseye main\n# deb http://m/debian bullseye main\n",
+        );
+        read_after(&root.run(&with_job(hop, |job| job.verify(&[], 0)))).unwrap().repositories_old
+    };
+    let before = "[base]\n[off]\n[epel]\n[own]\n[rhel]\ndeb http://their.example/apt bullseye main\n";
+    assert_eq!(old(&leapp(), before), ["[base]", "[epel]"]);
+    let to_rhel = hop(Engine::Convert2Rhel, (Family::CentOs, 8), (Family::Rhel, 8));
+    assert_eq!(old(&to_rhel, before), ["[base]"]);
+    let rhel = hop(Engine::Leapp, (Family::Rhel, 8), (Family::Rhel, 9));
+    assert_eq!(old(&rhel, before), ["[rhel]"]);
+    let debian = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
+    assert_eq!(old(&debian, before), ["deb http://their.example/apt bullseye main"]);
+    assert_eq!(old(&leapp(), ""), [""; 0]);
 }
