@@ -385,3 +385,14 @@ fn what_leapp_was_answered_is_no_question_any_more() {
         assert_eq!(asks(&root), questions, "{answers}{choices}");
     }
 }
+
+#[test]
+fn a_share_whose_password_nobody_knows_stays_mounted() {
+    let root = Root::healthy();
+    root.append("proc/mounts", "//nas/b /by-hand cifs rw,username=x 0 0\n");
+    let before = root.manifest();
+    let answer = root.run(&prepare(&[Remediation::UnmountNetworkFileSystems])).unwrap();
+    assert!(all(&answer, "problem")[0].contains("/by-hand is not in /etc/fstab"), "{answer:?}");
+    assert_eq!(all(&root.run(&undo()).unwrap(), "undone"), ["yes"]);
+    assert_eq!(difference(&before, &root.manifest()), [""; 0]);
+}

@@ -27,5 +27,13 @@ lost_services() {
     list_running >"$WORK/services"
     services_of 'of["LoadState"] == "loaded" && !(of["ActiveState"] == "inactive" && !boots && called)' $(missing services)
 }
+# As long as other probes, and some more; of one that does not end, with what it has started.
+command_succeeds() {
+    said=$(timeout 30 sh -c "$1" 2>&1)
+    code=$?
+    [ $code -ne 124 ] || said="no end within 30 s"
+    echo "$said"
+    return $code
+}
 # NAME: lines of before/NAME that $WORK/NAME does not have.
 missing() { [ ! -f "$DIR/before/$1" ] || grep -v -x -F -f "$WORK/$1" "$DIR/before/$1"; }

@@ -10,6 +10,7 @@ use crate::shell::quote;
 const CHANGES: &str = include_str!("changes.sh");
 const COMMON: &str = include_str!("common.sh");
 const DETACH: &str = include_str!("detach.sh");
+const DRIVERS: &str = include_str!("drivers.sh");
 const FETCH: &str = include_str!("fetch.sh");
 const HEALTH: &str = include_str!("health.sh");
 const NOTES: &str = include_str!("notes.sh");
@@ -29,6 +30,8 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         let engine = sections(job.hop.engine, names);
         [&head(job), told, &slim(COMMON), &slim(&engine), &slim(&parts.concat())].concat()
     };
+    // Who has no grubby looks for the newest.
+    let kernels = if job.hop.engine == Engine::AptFullUpgrade { KERNELS } else { "" };
     match script {
         Script::Assess => {
             let own: &[&str] = match job.hop.engine {
@@ -38,7 +41,7 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
                 Engine::AlmalinuxDeploy | Engine::Migrate2Rocky => &[include_str!("tool_needs.sh")],
                 _ => &[],
             };
-            whole("", &["preview"], &[&[FETCH, KERNELS, MOUNTS], own, &[include_str!("assess.sh")]].concat())
+            whole("", &["preview"], &[&[FETCH, DRIVERS, KERNELS, MOUNTS], own, &[include_str!("assess.sh")]].concat())
         }
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
@@ -46,7 +49,7 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
             whole(
                 &told,
                 &["prepare"],
-                &[FETCH, KERNELS, PROCESSES, include_str!("remedies.sh"), include_str!("prepare.sh")],
+                &[FETCH, DRIVERS, KERNELS, PROCESSES, include_str!("remedies.sh"), include_str!("prepare.sh")],
             )
         }
         Script::Undo => {
@@ -55,11 +58,11 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         Script::Start => start(job),
         Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[PROCESSES, include_str!("watch.sh")]),
         Script::Reboot => whole("", &[], &[include_str!("reboot.sh")]),
-        Script::Booted => whole("", &["boot"], &[include_str!("booted.sh")]),
+        Script::Booted => whole("", &["boot"], &[kernels, include_str!("booted.sh")]),
         Script::Finish => whole("", &["finish"], &[CHANGES, include_str!("finish.sh")]),
         Script::Verify { probes, seconds } => {
             let told = left(seconds) + &probe_function(probes);
-            whole(&told, &["boot"], &[SERVICES, MOUNTS, NOTES, HEALTH, include_str!("verify.sh")])
+            whole(&told, &["boot"], &[kernels, SERVICES, MOUNTS, NOTES, HEALTH, include_str!("verify.sh")])
         }
         Script::Observe { probes, seconds } => {
             whole(&(left(seconds) + &probe_function(probes)), &[], &[SERVICES, HEALTH, include_str!("observe.sh")])
@@ -198,7 +201,7 @@ fn probe_line(probe: &Probe) -> String {
     let call = match probe {
         Probe::Http(url) => format!("http_answers {}", quote(url)),
         Probe::Tcp { host, port } => format!("tcp_answers {} {port}", quote(host)),
-        Probe::Command(line) => format!("sh -c {} 2>&1", quote(line)),
+        Probe::Command(line) => format!("command_succeeds {}", quote(line)),
     };
     let name = quote(&probe.to_string());
     format!("why=$({call}) || printf '%s: %s\\n' {name} \"$(printf %s \"$why\" | head -n 1 | cut -c 1-200)\"")

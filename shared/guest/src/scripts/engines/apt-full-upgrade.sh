@@ -37,6 +37,11 @@ apt_full_upgrade_preview() {
         tell_problem
         return
     fi
+    # This package says which release it is. Sources that name it in no way that is known here lead nowhere.
+    if ! grep -q "^Inst base-files .*(${TO}[.]" "$WORK/plan"; then
+        say problem "apt's sources do not lead to Debian $TO: with every $(codename "$FROM") in them replaced, base-files stays as it is"
+        return
+    fi
     # A package that a new one says it replaces or provides has a successor.
     awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$WORK/plan" >"$WORK/new"
     xargs apt-cache "$@" show --no-all-versions <"$WORK/new" 2>/dev/null |

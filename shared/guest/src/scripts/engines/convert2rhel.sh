@@ -116,9 +116,13 @@ convert2rhel_run() {
 }
 
 #: progress
+# Its tasks, `TASK - [Prepare: …] ***`; the transaction is the longest of each half (convert2rhel 2.x, logger.py, phase.py).
 convert2rhel_progress() {
-    grep -h -o -E '(PREPARE|PRE_PONR_CHANGES|POST_PONR_CHANGES)' "$DIR/log" 2>/dev/null | tail -n 1 | awk '
-        $1 == "PREPARE" { print "15 " $1 } $1 == "PRE_PONR_CHANGES" { print "30 " $1 } $1 == "POST_PONR_CHANGES" { print "60 " $1 }'
+    sed -n 's/.*TASK - \[\([A-Z][a-z]*: [^]]*\)\].*/\1/p' "$DIR/log" 2>/dev/null | awk '
+        /^Prepare:/ { percent = 15 } /^Prepare: Validate/ { percent = 30 }
+        /^Convert:/ { percent = percent < 60 ? 60 : 85 }
+        { task = $0 }
+        END { if (percent) print percent, task }'
 }
 
 #: boot

@@ -17,6 +17,13 @@ keep_file() {
     [ -f "$R$1" ] && [ ! -e "$UNDO/files$1" ] || return 0
     mkdir -p "$UNDO/files${1%/*}" && cp -a "$R$1" "$UNDO/files$1.part" && mv -f "$UNDO/files$1.part" "$UNDO/files$1"
 }
+# FILE: exclusions become comments, with the lines that go on from them; at no moment it is half written.
+put_exclusions_aside() {
+    [ -f "$1" ] || return 0
+    cp -p "$1" "$1.osferry" && awk '
+        { more = /^exclude(pkgs)? *=/ || more && /^[ \t]+[^ \t]/; mark = more ? "#osferry " : ""; print mark $0 }' "$1" >"$1.osferry" &&
+        mv -f "$1.osferry" "$1"
+}
 # PATH: notes a file that is ours.
 keep_new_file() {
     mkdir -p "$UNDO"
@@ -177,9 +184,16 @@ stop_tool() {
 count_progress() {
     percent=$(sed -n 's/.*"Progress":\([0-9]*\).*/\1/p' "$DIR/state.json" 2>/dev/null)
     [ "${percent:-0}" -ge 25 ] && [ "$percent" -lt 90 ] || return 0
-    grep -o -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1 |
-        awk -F/ '$2 > 0 && $1 <= $2 { print int(25 + 65 * $1 / $2) }'
+    # When all is done it counts once more, what it verifies.
+    grep -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1 | awk '
+        /^ *Verifying/ { print 90; exit }
+        { n = split($NF, count, "/"); if (n == 2 && count[2] > 0 && count[1] <= count[2]) print int(25 + 65 * count[1] / count[2]) }'
 }
+
+#: boot finish
+# What the releases of the old system's packages say for which system they were built, as a pattern. Alibaba Cloud Linux 2
+# is built like EL 7 and has packages of both names.
+old_dist() { case $FROM_ID in alinux) echo "(al|el)$((FROM + 5))" ;; anolis) echo "an$FROM" ;; *) echo "el$FROM" ;; esac; }
 
 #: boot
 state_succeeded() { grep -q '"Progress":100,"ErrorCode":0' "$DIR/state.json" 2>/dev/null; }
@@ -188,7 +202,11 @@ say_kernel() {
     kernel=$(sed -n 's/.*BOOT_IMAGE=[^ ]*vmlinuz-\([^ ]*\).*/\1/p' "$R/proc/cmdline")
     say kernel "${kernel:-$(uname -r)}"
     default=
-    if have grubby; then
+    if ! rpm_based; then
+        # Unless somebody told it otherwise GRUB starts the newest; what is no package's nobody knows here.
+        grep -q '^GRUB_DEFAULT=[^0]' "$R/etc/default/grub" 2>/dev/null || ! list_kernels | grep -q -x -F -e "${kernel:-$(uname -r)}" ||
+            default=vmlinuz-$(list_kernels | tail -n 1)
+    elif have grubby; then
         default=$(grubby --default-kernel 2>/dev/null)
     else
         entry=$(sed -n 's/^saved_entry=//p' "$R/boot/grub2/grubenv" 2>/dev/null)

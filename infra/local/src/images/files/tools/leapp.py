@@ -24,7 +24,7 @@ def tell(line):
     write('%s/%s' % (LOGS, log_name), '%s %s\n' % (time.strftime('%Y-%m-%d %H:%M:%S'), line), 'a')
 
 
-PERCENT = {'FactsCollection': 5, 'Checks': 15, 'TargetTransactionFactsCollection': 30, 'TargetTransactionCheck': 40, 'Reports': 50,
+PERCENT = {'configuration_phase': 1, 'FactsCollection': 5, 'Checks': 15, 'TargetTransactionFactsCollection': 30, 'TargetTransactionCheck': 40, 'Reports': 50,
            'Download': 55, 'InterimPreparation': 65, 'InitRamStart': 70, 'LateTests': 72, 'Preparation': 74, 'RPMUpgrade': 76,
            'Applications': 92, 'ThirdPartyApplications': 94, 'Finalization': 96, 'FirstBoot': 98}
 
@@ -32,7 +32,9 @@ PERCENT = {'FactsCollection': 5, 'Checks': 15, 'TargetTransactionFactsCollection
 def phase(name):
     global phase_now
     phase_now = name
-    tell('==> Processing phase `%s`' % name)
+    # The one is printed, the other logged.
+    print('==> Processing phase `%s`' % name, flush=True)
+    write('%s/%s' % (LOGS, log_name), '%s.000 INFO     PID: %d leapp.workflow.InplaceUpgrade: Starting phase %s\n' % (time.strftime('%Y-%m-%d %H:%M:%S'), os.getpid(), name), 'a')
     progress(PERCENT[name], name)
     at(TOOL, name)
 
