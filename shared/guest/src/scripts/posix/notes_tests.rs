@@ -17,8 +17,8 @@ fn list(root: &Root, what: &str) -> Vec<String> {
     listed.lines().map(str::to_owned).collect()
 }
 
-/// A guest of which the system's manager tells: `name UnitFileState Type TriggeredBy FragmentPath`, `-` for nothing, of
-/// units that are `ActiveState`; any other does not exist.
+/// A guest of which the system's manager tells: `name UnitFileState Type TriggeredBy FragmentPath [alias]`, `-` for
+/// nothing, of units that are `ActiveState`; any other does not exist.
 fn with_units(root: &Root, state: &str, units: &[&str]) {
     root.put("units", &(units.join("\n") + "\n"));
     root.program(
@@ -32,7 +32,7 @@ fn with_units(root: &Root, state: &str, units: &[&str]) {
                 for unit; do
                     awk -v unit="$unit" -v asked="$asked" '
                         function tell(name, value) {{ if (index(asked, " " name " ")) print name "=" (value == "-" ? "" : value) }}
-                        $1 == unit {{ found = 1; tell("Id", unit); tell("LoadState", "loaded"); tell("ActiveState", "{state}")
+                        $1 == unit || $6 == unit {{ found = 1; tell("Id", $1); tell("LoadState", "loaded"); tell("ActiveState", "{state}")
                             tell("UnitFileState", $2); tell("Type", $3); tell("TriggeredBy", $4); tell("FragmentPath", $5) }}
                         END {{ if (!found) {{ tell("Id", unit); tell("LoadState", "not-found"); tell("ActiveState", "inactive") }} print "" }}' "$R/units"
                 done ;;
@@ -85,6 +85,9 @@ fn a_service_that_does_not_run_is_lost_whatever_makes_its_unit() {
     with_units(&root, "failed", &after);
     assert_eq!(verify(&root, 0).services_lost.len(), BOOTS.len() + 1);
     with_units(&root, "active", &after);
+    assert_eq!(verify(&root, 0).services_lost, [""; 0]);
+    root.put(&directory("before/services"), "dbus.service\n");
+    with_units(&root, "active", &["dbus-broker.service enabled notify - - dbus.service"]);
     assert_eq!(verify(&root, 0).services_lost, [""; 0]);
 }
 
