@@ -133,7 +133,8 @@ move_away() {
 remedy_unmount_network_file_systems() {
     # No table of mounts tells a password.
     for target in $(network_mounts | awk '$3 !~ /^nfs/ { print $2 }'); do
-        awk -v target="$target" '$1 !~ /^#/ && $2 == target { found = 1 } END { exit !found }' "$R/etc/fstab" ||
+        TARGET=$target awk '{ sub(/^#osferry-off# /, "") } $1 !~ /^#/ && $2 == ENVIRON["TARGET"] { found = 1 } END { exit !found }' \
+            "$R/etc/fstab" ||
             { echo "$target is not in /etc/fstab: it could not be mounted again"; return 1; }
     done
     network_mounts | while read -r mount; do note_step mounted "$mount"; done
