@@ -145,7 +145,8 @@ leapp_progress() {
 leapp_finishing() {
     if [ -e "$LEAPP_PYTHON/.leapp_upgrade_failed" ]; then
         say failed "leapp failed in phase $(leapp_phase): $(grep -E '(ERROR|Error:)' "$LEAPP_LOG/leapp-upgrade.log" | tail -n 3 | cut -c 1-300 | tr '\n' ' ')"
-    elif [ -e "$LEAPP_RESUME" ] && systemctl is-failed --quiet leapp_resume.service; then
+    elif [ -e "$LEAPP_RESUME" ] && systemctl is-failed --quiet leapp_resume.service && [ -e "$LEAPP_RESUME" ]; then
+        # Had it come to its end in between, it would have removed itself.
         say failed "leapp_resume.service failed in phase $(leapp_phase)"
     elif [ -e "$LEAPP_RESUME" ]; then
         say finishing "$(leapp_phase)"
