@@ -7,7 +7,7 @@
 #[expect(dead_code, reason = "the guests' own tests use more of it")]
 mod world;
 
-use local_cloud::seams::Hypervisor;
+use local_cloud::seams::{CommandState, Hypervisor};
 use serde_json::Value;
 use world::*;
 
@@ -372,6 +372,8 @@ fn convert2rhel_needs_the_licence() {
 
     let world = World::booted("m-local-centos79-licensed");
     install(&world);
+    let packages = |world: &World| world.ok("rpm -qa | sort; cat /etc/yum.repos.d/*.repo");
+    let before = packages(&world);
     world.ok("echo 'AliSecGuard 106496 2 - Live 0x0000000000000000 (OE)' >/etc/osferry-standin/modules");
     reboot(&world);
     assert_eq!(world.sh(&format!("convert2rhel analyze {RUN}")).0, 2);
@@ -380,10 +382,11 @@ fn convert2rhel_needs_the_licence() {
     let third = report(&world)["actions"]["LIST_THIRD_PARTY_PACKAGES"]["messages"][0]["diagnosis"].to_string();
     assert!(third.contains("mysql-community-server"), "{third}");
     assert_eq!(os(&world), "centos 7");
-    for (phase, left) in [("PRE_PONR_CHANGES", "centos 7"), ("POST_PONR_CHANGES", "centos 7")] {
+    for phase in ["PRE_PONR_CHANGES", "REMOVED"] {
         world.ok(&format!("echo {phase} >/etc/osferry-standin/convert2rhel-fails-at"));
-        assert_eq!(world.sh(&format!("convert2rhel {RUN}")).0, 1);
-        assert_eq!(os(&world), left);
+        let (code, output) = world.sh(&format!("convert2rhel {RUN}"));
+        assert!(code == 1 && output.contains("Rollback: Pre-conversion analysis report"), "{output}");
+        assert_eq!((os(&world), packages(&world)), ("centos 7".to_owned(), before.clone()), "{phase}");
     }
     let output = world.ok(&format!("rm /etc/osferry-standin/convert2rhel-fails-at; convert2rhel {RUN}"));
     assert!(output.contains("Conversion successful!"), "{output}");
@@ -413,4 +416,35 @@ fn a_shop_on_mariadb_starts_at_boot_and_outlives_two_upgrades() {
         eventually("the page is there again", healthy);
     }
     assert_eq!(os(&world), "debian 13");
+}
+
+/// Cloud Assistant ends a command with everything that it has started; the analysis goes on, and the way back waits.
+#[test]
+fn an_analysis_of_convert2rhel_outlives_its_command() {
+    use migration::os::{Family, Os};
+    let world = World::booted("m-local-centos79-licensed");
+    let hop = migration::path::Hop {
+        from: Os::new(Family::CentOs, 7),
+        to: Os::new(Family::Rhel, 7),
+        engine: migration::path::Engine::Convert2Rhel,
+    };
+    let id = migration::MigrationId::from_bytes([7; 10]);
+    let settings = guest::Settings { mirror: "http://mirrors.cloud.aliyuncs.com".into(), ..guest::Settings::default() };
+    let job = guest::Job { id: &id, run: 0, hop_index: 0, hop: &hop, settings: &settings };
+    let packages = || world.ok("rpm -qa | sort; cat /etc/yum.repos.d/*.repo");
+    let before = packages();
+    let prepared = guest::read_prepared(&world.ok(&job.prepare(&[]))).unwrap();
+    assert_eq!(prepared.problem, "");
+    world.ok("mkdir -p /etc/osferry-standin; echo REMOVED >/etc/osferry-standin/convert2rhel-waits-at");
+    let assessing = world.run(&job.assess(), 300);
+    eventually("it has removed packages", || (world.sh("rpm -q centos-release").0 != 0).then_some(()));
+    world.machine.stop_command(INSTANCE, &assessing).unwrap();
+    assert!(!matches!(world.wait(&assessing), CommandState::Exited { .. }));
+    let undoing = world.run(&job.undo(), 300);
+    eventually("it is over", || (world.sh(&format!("test -e /var/lib/osferry/{id}-0.over")).0 == 0).then_some(()));
+    assert_ne!(world.sh("rpm -q centos-release").0, 0, "it was not ended");
+    world.ok("rm /etc/osferry-standin/convert2rhel-waits-at");
+    let CommandState::Exited { code: 0, output, .. } = world.wait(&undoing) else { panic!("the undo") };
+    assert_eq!(guest::read_undone(&String::from_utf8(output).unwrap()).unwrap(), [""; 0]);
+    assert_eq!((os(&world), packages()), ("centos 7".to_owned(), before));
 }

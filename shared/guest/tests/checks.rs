@@ -26,8 +26,19 @@ const CASES: &[Case] = &[
     ("noexec_tmp", |r| r.append("proc/mounts", "tmpfs /tmp tmpfs rw,nosuid,noexec 0 0\n"), "/tmp"),
     (
         "unlisted_mount",
-        |r| r.append("proc/self/mountinfo", "40 1 253:32 / /srv rw,relatime shared:9 - ext4 /dev/vdc1 rw\n"),
+        |r| {
+            r.append("proc/self/mountinfo", "40 1 253:32 / /srv rw,relatime shared:9 - ext4 /dev/vdc1 rw\n");
+            r.append("proc/mounts", "/dev/vdc1 /srv ext4 rw,relatime 0 0\n")
+        },
         "/srv of /dev/vdc1",
+    ),
+    (
+        "unlisted_mount",
+        |r| {
+            r.append("proc/self/mountinfo", "40 1 0:52 / /oss rw,nosuid shared:9 - fuse.ossfs ossfs rw\n");
+            r.append("proc/mounts", "ossfs /oss fuse.ossfs rw,nosuid 0 0\n")
+        },
+        "/oss of ossfs",
     ),
     ("fstab_unparsed", |r| r.append("etc/fstab", "/dev/vdz\n"), "line 4"),
     ("fstab_order", |r| r.append("etc/fstab", "/dev/vdd1 /data/ xfs defaults 0 0\n"), "/data after /data"),
@@ -201,7 +212,22 @@ fn replace_package(root: &Root, name: &str, line: &str) {
 /// Cases that the script must not take for the fact.
 const NEAR: &[(&str, Make)] = &[
     ("root_link", |r| r.link("images", "data/images")),
-    ("unlisted_mount", |r| r.append("proc/self/mountinfo", "41 1 253:1 /data /bound rw - xfs /dev/vda1 rw\n")),
+    ("unlisted_mount", |r| {
+        r.append("proc/self/mountinfo", "41 1 253:1 /data /bound rw - xfs /dev/vda1 rw\n");
+        r.append("proc/mounts", "/dev/vda1 /bound xfs rw 0 0\n")
+    }),
+    // What a mount unit, or automount, brings.
+    ("unlisted_mount", |r| {
+        r.append(
+            "proc/self/mountinfo",
+            "41 1 0:52 / /oss rw - fuse.ossfs ossfs rw\n42 1 0:53 / /home/x rw - nfs4 nas:/x rw\n",
+        );
+        r.append(
+            "proc/mounts",
+            "ossfs /oss fuse.ossfs rw 0 0\nauto.home /home autofs rw 0 0\nnas:/x /home/x nfs4 rw 0 0\n",
+        );
+        r.write("etc/systemd/system/oss.mount", "[Mount]\nWhat=ossfs\nWhere=/oss\n")
+    }),
     ("nic", |r| r.write("sys/class/net/docker0/address", "x")),
     ("nic", |r| {
         std::fs::rename(r.root.join("sys/class/net/eth0"), r.root.join("sys/class/net/ens5")).unwrap();

@@ -15,6 +15,13 @@ const FIREWALLD: &str = "# x\nAllowZoneDrifting=yes\nLogDenied=off\n";
 const FSTAB: &str =
     "/dev/vda1 / xfs defaults 0 0\nnas:/a /nas nfs4 defaults,_netdev 0 0\n  //nas/b /nas/in\\040side cifs guest 0 0\n";
 
+/// `leapp answer --section NAME.confirm=True --add`: writes the answer file, and no other.
+const LEAPP_ANSWER: &str = r#"
+file=$R/var/log/leapp/answerfile
+for word; do case $word in *.confirm=True)
+    grep -q -F "[${word%.confirm=True}]" "$file" 2>/dev/null || printf '[%s]\nconfirm = True\n\n' "${word%.confirm=True}" >>"$file"
+esac; done"#;
+
 const CASES: &[Case] = &[
     (
         Remediation::RemoveI686,
@@ -117,10 +124,10 @@ const CASES: &[Case] = &[
     (
         Remediation::AnswerLeapp,
         |r| {
-            r.write("var/log/leapp/answerfile.userchoices", "[old]\n");
-            r.stub("leapp", "for w; do case $w in *.confirm=True) echo \"$w\" >>\"$R/var/log/leapp/answerfile.userchoices\" ;; esac; done");
+            r.write("var/log/leapp/answerfile.userchoices", "[old]\nconfirm = True\n");
+            r.stub("leapp", LEAPP_ANSWER);
         },
-        |r| r.read("var/log/leapp/answerfile.userchoices").contains("remove_pam_pkcs11_module_check.confirm=True"),
+        |r| r.read("var/log/leapp/answerfile").contains("[remove_pam_pkcs11_module_check]\nconfirm = True\n"),
     ),
 ];
 
@@ -159,10 +166,7 @@ fn each_is_applied_once_and_taken_back_to_the_byte() {
         let once = root.manifest();
         let answer = root.run(&prepare(&[*remediation])).unwrap();
         assert_eq!(all(&answer, "applied"), [remediation.name()], "{answer:?}");
-        // leapp appends its answers again in this stand-in.
-        if *remediation != Remediation::AnswerLeapp {
-            assert_eq!(difference(&once, &root.manifest()), [""; 0], "{remediation:?} is done twice");
-        }
+        assert_eq!(difference(&once, &root.manifest()), [""; 0], "{remediation:?} is done twice");
 
         for again in [false, true] {
             let answer = root.run(&undo()).unwrap();
@@ -357,5 +361,43 @@ fn after_the_point_of_no_return_nothing_is_touched() {
     let answer = root.run(&undo()).unwrap();
     assert_eq!(all(&answer, "left").len(), 1, "{answer:?}");
     assert_eq!(all(&root.run(&prepare(&[Remediation::CleanBoot])).unwrap(), "problem").len(), 1);
+    assert_eq!(difference(&before, &root.manifest()), [""; 0]);
+}
+
+#[test]
+fn what_leapp_was_answered_is_no_question_any_more() {
+    const QUESTION: &str = "[remove_pam_krb5_module_check]\n# Title: x\n";
+    const CHOICES: &str = "var/log/leapp/answerfile.userchoices";
+    let asks = |root: &Root| {
+        let answer = root.run(&script(&hop(Engine::Leapp), |job| job.assess())).unwrap();
+        all(&answer, "system.pam_question").len()
+    };
+    let root = Root::healthy();
+    root.write("etc/pam.d/login", "auth optional pam_krb5.so\n");
+    root.stub("leapp", LEAPP_ANSWER);
+    assert_eq!(asks(&root), 1);
+    root.run(&prepare(&[Remediation::AnswerLeapp])).unwrap();
+    assert_eq!((asks(&root), root.read(CHOICES)), (0, String::new()));
+    for (answers, choices, questions) in [
+        (format!("{QUESTION}# confirm = True\n"), "", 1),
+        (format!("{QUESTION}confirm = False\n"), "", 1),
+        ("[check_vdo]\nconfirm = True\n".to_owned(), "[remove_pam_krb5_module_check]\nconfirm = True\n", 0),
+        (format!("{QUESTION}confirm = False\n"), "[remove_pam_krb5_module_check]\nconfirm = True\n", 1),
+        (format!("{QUESTION}confirm=true\n\n[other]\n# confirm =\n"), "", 0),
+    ] {
+        root.write("var/log/leapp/answerfile", &answers);
+        root.write(CHOICES, choices);
+        assert_eq!(asks(&root), questions, "{answers}{choices}");
+    }
+}
+
+#[test]
+fn a_share_whose_password_nobody_knows_stays_mounted() {
+    let root = Root::healthy();
+    root.append("proc/mounts", "//nas/b /by-hand cifs rw,username=x 0 0\n");
+    let before = root.manifest();
+    let answer = root.run(&prepare(&[Remediation::UnmountNetworkFileSystems])).unwrap();
+    assert!(all(&answer, "problem")[0].contains("/by-hand is not in /etc/fstab"), "{answer:?}");
+    assert_eq!(all(&root.run(&undo()).unwrap(), "undone"), ["yes"]);
     assert_eq!(difference(&before, &root.manifest()), [""; 0]);
 }

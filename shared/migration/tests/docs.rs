@@ -113,6 +113,7 @@ fn every_check_is_explained() {
         configuration_changed: some(),
         settings_changed: some(),
         packages_lost: some(),
+        repositories_old: some(),
         probes_failed: some(),
         ..Default::default()
     };

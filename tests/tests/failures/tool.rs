@@ -48,7 +48,7 @@ pub const CASES: [Case; 29] = [
     Case::new(Convert2Rhel, Killed, &[Switch("convert2rhel-waits-at", "POST_PONR_CHANGES"), Kill("/usr/bin/convert2rhel -y", "/var/log/convert2rhel/convert2rhel.log")], DisksBack(ToolFailed), "convert2rhel ended with 137"),
     Case::new(Convert2Rhel, DiskFull, LIBRARIES, DisksBack(ToolFailed), "/usr/lib64"),
     // It looks for its repositories before it changes anything.
-    Case::new(Convert2Rhel, NetworkGone, &[Offline], TakenBack(ToolFailed), "The conversion process is inhibited"),
+    Case::new(Convert2Rhel, NetworkGone, &[Offline], TakenBack(ToolFailed), "Unable to access repositories"),
 
     Case::new(WindowsSetup, ExitCode, &[Windows("setup_fault", "exit"), Windows("setup_exit", "-1047526904"), Windows("setup_error", "0xC1900208")], TakenBack(ToolFailed), "0xC1900208"),
     Case::new(WindowsSetup, Killed, &[SetupWaits, KillSetup], TakenBack(ToolDied), "without a word"),

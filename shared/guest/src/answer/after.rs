@@ -28,6 +28,7 @@ pub fn read_after(output: &str) -> Result<AfterFacts, OutputError> {
         modules_lost: answer.all("module_lost"),
         configuration_changed: answer.all("configuration_changed"),
         settings_changed: answer.all("setting_changed"),
+        repositories_old: answer.all("repository_old"),
         packages_lost: answer.all("package_lost"),
         packages_new: answer.number("packages_new")?,
         probes_failed: answer.all("probe_failed"),

@@ -40,11 +40,11 @@ check_files() {
         "," $4 "," ~ /,ro,/ && ($2 == "/mnt" || $2 == "/sys") { print "read_only " $2 }
         $3 == "btrfs" && !seen[$1]++ { print "btrfs " $2 }' "$mounts"
     # A mount whose root is not the file system's own is a directory bound elsewhere, such as a container's.
-    awk 'listing { known[$2] = 1; next }
-        $4 == "/" && $5 != "/" && $5 !~ "^/(proc|dev|run|sys)/" && !($5 in known) {
+    list_fleeting_mounts | awk 'listing { fleeting[$0] = 1; next }
+        $4 == "/" && $5 in fleeting {
             for (i = 7; i < NF && $i != "-"; i++);
-            if ($(i + 2) ~ "^/dev/" && $(i + 2) !~ "^/dev/loop") print "unlisted_mount " $5 " of " $(i + 2)
-        }' listing=1 "$WORK/fstab" listing= "$R/proc/self/mountinfo"
+            if ($(i + 2) !~ "^/dev/loop") print "unlisted_mount " $5 " of " $(i + 2)
+        }' listing=1 - listing= "$R/proc/self/mountinfo"
     for id in "$R"/sys/class/block/dm-*/dm/uuid; do
         case $(cat "$id" 2>/dev/null) in CRYPT-*) echo "luks $(cat "${id%uuid}name")" ;; esac
     done
@@ -56,8 +56,13 @@ check_files() {
     case "$(echo "$nics" | wc -l) $nics" in 1\ *) ;; *eth[0-9]*) echo "nic $(echo "$nics" | tr '\n' ' ')" ;; esac
     grep -l -w -E 'pam_tally2(\.so)?' "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_removed pam_tally2 in |"
     for module in pam_pkcs11 pam_krb5; do
-        # What was answered is no question.
-        grep -q -F "[remove_${module}_module_check]" "$R/var/log/leapp/answerfile.userchoices" 2>/dev/null ||
+        # What was answered is no question. `leapp answer` writes to the one file, a run of leapp to both; as leapp reads
+        # them, a section of the second replaces that of the first (leapp, workflows and messaging/answerstore.py).
+        cat "$R/var/log/leapp/answerfile.userchoices" "$R/var/log/leapp/answerfile" 2>/dev/null |
+            awk -v section="[remove_${module}_module_check]" '
+                /^\[/ { here = $0 == section; if (here) yes = 0 }
+                here && tolower($0) ~ /^confirm *[=:] *true *$/ { yes = 1 }
+                END { exit !yes }' ||
             grep -l -E "^[^#]*$module" "$R"/etc/pam.d/* 2>/dev/null | sed "s|^$R|pam_question $module in |"
     done
     list_file "$R/etc/hosts.allow" "$R/etc/hosts.deny" | grep -v -E ': *(#|$)' | prefix tcp_wrappers

@@ -23,19 +23,5 @@ is_installed() {
         dpkg-query -W -f '${db:Status-Abbrev}' "${1%%=*}" 2>/dev/null | grep -q '^ii'
     fi
 }
-put_back_packages() {
-    set --
-    for package in $(noted package); do
-        is_installed "$package" || set -- "$@" "$(package_file "$package")"
-    done
-    [ $# -eq 0 ] || if rpm_based; then rpm -i --oldpackage --nosignature "$@"; else dpkg -i "$@"; fi
-}
 # With what it needed.
 newly_installed() { list_packages | comm -13 "$KEPT/before_install" -; }
-remove_installed() {
-    set --
-    for name in $(if [ -e "$KEPT/installed" ]; then cat "$KEPT/installed"; else newly_installed; fi); do
-        ! rpm -q "$name" >/dev/null 2>&1 || set -- "$@" "$name"
-    done
-    [ $# -eq 0 ] || rpm -e "$@"
-}

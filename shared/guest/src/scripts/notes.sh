@@ -1,7 +1,7 @@
 # How things are in the guest, as lists that are compared before and after.
 
-# Port and program of every TCP socket that listens; without programs whose ports change with every start.
-list_ports() {
+# Port and process of every TCP socket that listens; without ports that change with every start.
+list_listening() {
     read -r low high 2>/dev/null <"$R/proc/sys/net/ipv4/ip_local_port_range" || { low=32768; high=60999; }
     # With a second name every folder gets a headline.
     ls -l /dev/null "$R"/proc/[0-9]*/fd 2>/dev/null | awk '
@@ -12,15 +12,32 @@ list_ports() {
         sort -u | while read -r hex pid; do
             port=$((0x$hex))
             [ $port -lt "$low" ] || [ $port -gt "$high" ] || continue
-            program=$(readlink "$R/proc/${pid:-none}/exe" 2>/dev/null)
-            echo "$port ${program:--}"
+            echo "$port ${pid:-none}"
         done | sort -u
 }
-# File systems of disks and networks; not the kernel's own, not those of containers.
-list_mounts() {
-    awk '$3 !~ /^(proc|sysfs|tmpfs|devtmpfs|devpts|cgroup2?|securityfs|debugfs|tracefs|pstore|bpf|mqueue|hugetlbfs|autofs|configfs|selinuxfs|binfmt_misc|rpc_pipefs|nsfs|overlay|squashfs|efivarfs|fusectl|fuse.gvfsd-fuse|ramfs|rootfs)$/ &&
-        $2 !~ "^/(proc|sys|dev|run)(/|$)" && $2 !~ "^/var/lib/(docker|containers|kubelet|containerd|leapp)/" { print $2 }' \
-        "$R/proc/mounts" | sort -u
+# Port, unit and program of those that a boot brings back: not what a session holds, nor a service that only happens to
+# run.
+list_ports() {
+    running=$(list_running)
+    boots=$(list_services)
+    list_listening | while read -r port pid; do
+        unit=-
+        group=$(grep -e name=systemd: -e ^0:: "$R/proc/$pid/cgroup" 2>/dev/null | head -n 1)
+        case $group in
+        */session-*) continue ;;
+        # Of users only those run at boot who linger.
+        */user@*) [ -n "$(ls "$R/var/lib/systemd/linger" 2>/dev/null)" ] || continue ;;
+        *.service*)
+            unit=${group%%.service*}
+            unit=${unit##*/}.service
+            if ! echo "$running" | grep -q -x -F -e "$unit"; then unit=-
+            elif ! echo "$boots" | grep -q -x -F -e "$unit"; then continue; fi
+            ;;
+        esac
+        program=$(readlink "$R/proc/$pid/exe" 2>/dev/null)
+        # So the kernel calls one that was updated under way.
+        echo "$port $unit ${program:--}" | sed 's/ (deleted)$//'
+    done | sort -u
 }
 # People and applications, not the accounts that packages make.
 list_users() {

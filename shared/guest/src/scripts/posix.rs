@@ -7,10 +7,17 @@ use migration::policy::Probe;
 use super::{Job, Script};
 use crate::shell::quote;
 
+const CHANGES: &str = include_str!("changes.sh");
 const COMMON: &str = include_str!("common.sh");
+const DETACH: &str = include_str!("detach.sh");
+const DRIVERS: &str = include_str!("drivers.sh");
+const FETCH: &str = include_str!("fetch.sh");
 const HEALTH: &str = include_str!("health.sh");
 const JOURNAL: &str = include_str!("journal.sh");
 const NOTES: &str = include_str!("notes.sh");
+const KERNELS: &str = include_str!("kernels.sh");
+const MOUNTS: &str = include_str!("mounts.sh");
+const PROCESSES: &str = include_str!("processes.sh");
 const SERVICES: &str = include_str!("services.sh");
 
 /// What the guest is, asked of an instance of which nothing is known but that it has a POSIX shell.
@@ -24,35 +31,44 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
         let engine = sections(job.hop.engine, names);
         [&head(job), told, &slim(COMMON), &slim(&engine), &slim(&parts.concat())].concat()
     };
+    // Who has no grubby looks for the newest.
+    let kernels = if job.hop.engine == Engine::AptFullUpgrade { KERNELS } else { "" };
     match script {
         Script::Assess => {
-            let conversion = match job.hop.engine {
-                Engine::AlmalinuxDeploy | Engine::Migrate2Rocky => include_str!("conversion.sh"),
-                _ => "",
+            let own: &[&str] = match job.hop.engine {
+                Engine::Leapp => &[PROCESSES],
+                // Its analysis must not end with the command.
+                Engine::Convert2Rhel => &[PROCESSES, DETACH],
+                Engine::AlmalinuxDeploy | Engine::Migrate2Rocky => &[include_str!("tool_needs.sh")],
+                _ => &[],
             };
-            whole("", &["preview"], &[conversion, include_str!("assess.sh")])
+            whole("", &["preview"], &[&[FETCH, DRIVERS, KERNELS, MOUNTS], own, &[include_str!("assess.sh")]].concat())
         }
         Script::Prepare(remediations) => {
             let names: Vec<&str> = remediations.iter().map(|remediation| remediation.name()).collect();
             let told = format!("REMEDIATIONS={}\n", quote(&names.join(" ")));
-            whole(&told, &["prepare"], &[JOURNAL, include_str!("remedies.sh"), include_str!("prepare.sh")])
+            whole(
+                &told,
+                &["prepare"],
+                &[FETCH, DRIVERS, KERNELS, PROCESSES, JOURNAL, include_str!("remedies.sh"), include_str!("prepare.sh")],
+            )
         }
-        Script::Undo => whole("", &["undo"], &[JOURNAL, include_str!("undo.sh")]),
+        Script::Undo => whole("", &["undo"], &[CHANGES, PROCESSES, JOURNAL, include_str!("undo.sh")]),
         Script::Start => start(job),
-        Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[include_str!("watch.sh")]),
+        Script::Watch { seconds } => whole(&left(seconds), &["progress"], &[PROCESSES, include_str!("watch.sh")]),
         Script::Reboot => whole("", &[], &[include_str!("reboot.sh")]),
-        Script::Booted => whole("", &["boot"], &[include_str!("booted.sh")]),
-        Script::Finish => whole("", &["finish"], &[include_str!("finish.sh")]),
+        Script::Booted => whole("", &["boot"], &[kernels, include_str!("booted.sh")]),
+        Script::Finish => whole("", &["finish"], &[CHANGES, include_str!("finish.sh")]),
         Script::Verify { probes, seconds } => {
             let told = left(seconds) + &probe_function(probes);
-            whole(&told, &["boot"], &[SERVICES, NOTES, HEALTH, include_str!("verify.sh")])
+            whole(&told, &["boot"], &[kernels, SERVICES, MOUNTS, NOTES, HEALTH, include_str!("verify.sh")])
         }
         Script::Observe { probes, seconds } => {
             whole(&(left(seconds) + &probe_function(probes)), &[], &[SERVICES, HEALTH, include_str!("observe.sh")])
         }
         Script::Look { since } => {
             let told = format!("SINCE={}\n", since.map(|at| at.to_string()).unwrap_or_default());
-            whole(&told, &[], &[include_str!("look.sh")])
+            whole(&told, &[], &[PROCESSES, include_str!("look.sh")])
         }
         Script::Evidence => whole("", &[], &[include_str!("evidence.sh")]),
         Script::File { path, part } => {
@@ -64,9 +80,9 @@ pub(super) fn script(job: &Job<'_>, script: Script<'_>) -> String {
 /// Starting the tool: what every script begins with is written down, for the tool as well. Files arrive on standard
 /// inputs; their marks are no line of any script.
 fn start(job: &Job<'_>) -> String {
-    let common = head(job) + &slim(COMMON);
+    let common = head(job) + &slim(&[COMMON, FETCH, PROCESSES].concat());
     let tool = slim(&(sections(job.hop.engine, &["run"]) + include_str!("tool.sh")));
-    let start = slim(&[SERVICES, NOTES, include_str!("start.sh")].concat());
+    let start = slim(&[SERVICES, MOUNTS, NOTES, DETACH, include_str!("start.sh")].concat());
     format!(
         "{}if [ -e \"$DIR.over\" ]; then\n\
          printf 'osf\\tproblem\\tthis migration is over: its tool is not started\\n'\nexit 4\nfi\n\
@@ -151,7 +167,9 @@ fn sections(engine: Engine, names: &[&str]) -> String {
         return String::new();
     }
     let mut text = String::new();
-    for file in [include_str!("engines/helpers.sh"), file] {
+    let to_alinux = matches!(engine, Engine::DistroSync | Engine::Leapp);
+    let alinux = if to_alinux { include_str!("engines/alinux.sh") } else { "" };
+    for file in [include_str!("engines/helpers.sh"), alinux, file] {
         let mut parts = file.split("\n#: ");
         text.push_str(parts.next().unwrap_or_default());
         text.push('\n');
@@ -164,7 +182,7 @@ fn sections(engine: Engine, names: &[&str]) -> String {
         }
     }
     let prefix = engine.name().replace('-', "_");
-    for name in ["install", "preview", "run", "progress", "finishing", "success", "undo", "finish"] {
+    for name in ["install", "preview", "run", "progress", "finishing", "success", "settle", "undo", "finish"] {
         let defined = text.contains(&format!("\n{prefix}_{name}() {{"));
         let does = if defined { format!("{prefix}_{name}") } else { ":".to_owned() };
         text.push_str(&format!("engine_{name}() {{ {does}; }}\n"));
@@ -182,7 +200,7 @@ fn probe_line(probe: &Probe) -> String {
     let call = match probe {
         Probe::Http(url) => format!("http_answers {}", quote(url)),
         Probe::Tcp { host, port } => format!("tcp_answers {} {port}", quote(host)),
-        Probe::Command(line) => format!("sh -c {} 2>&1", quote(line)),
+        Probe::Command(line) => format!("command_succeeds {}", quote(line)),
     };
     let name = quote(&probe.to_string());
     format!("why=$({call}) || printf '%s: %s\\n' {name} \"$(printf %s \"$why\" | head -n 1 | cut -c 1-200)\"")
@@ -190,6 +208,8 @@ fn probe_line(probe: &Probe) -> String {
 
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+mod notes_tests;
 #[cfg(test)]
 mod size_tests;
 #[cfg(test)]

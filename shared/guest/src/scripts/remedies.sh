@@ -108,6 +108,12 @@ move_away() {
 }
 
 remedy_unmount_network_file_systems() {
+    # No table of mounts tells a password.
+    for target in $(network_mounts | awk '$3 !~ /^nfs/ { print $2 }'); do
+        TARGET=$target awk '{ sub(/^#osferry-off# /, "") } $1 !~ /^#/ && $2 == ENVIRON["TARGET"] { found = 1 } END { exit !found }' \
+            "$R/etc/fstab" ||
+            { echo "$target is not in /etc/fstab: it could not be mounted again"; return 1; }
+    done
     network_mounts | while read -r mount; do note_step mounted "$mount"; done
     awk '$3 ~ /^(nfs4?|cifs|smb3)$/ && $1 !~ /^#/ { printf "#osferry-off# " } { print }' "$R/etc/fstab" >"$WORK/new" || return 1
     cmp -s "$WORK/new" "$R/etc/fstab" || change_file /etc/fstab || return 1

@@ -12,7 +12,8 @@ if [ ! -d "$DIR/before" ]; then
     mkdir -p "$DIR/before.new"
     cat "$R/proc/sys/kernel/random/boot_id" >"$DIR/before.new/boot_id"
     list_packages >"$DIR/before.new/packages"
-    for what in services enabled ports mounts users cron kernel_arguments modules repositories changed_configuration; do
+    list_lasting_mounts >"$DIR/before.new/mounts"
+    for what in services enabled ports users cron kernel_arguments modules repositories changed_configuration; do
         "list_$what" >"$DIR/before.new/$what"
     done
     selinux_mode >"$DIR/before.new/selinux"
@@ -21,17 +22,7 @@ if [ ! -d "$DIR/before" ]; then
 fi
 if [ ! -d "$DIR/running" ]; then
     cat >"$DIR/tool.sh.new" && mv -f "$DIR/tool.sh.new" "$DIR/tool.sh" || exit 4
-    if [ -d "$R/run/systemd/system" ] && have systemd-run; then
-        unit=osferry-${DIR##*/}
-        # systemd 219 (EL 7) knows no --collect.
-        systemd-run --quiet --collect --unit="$unit" /bin/sh "$DIR/tool.sh" 2>/dev/null ||
-            systemd-run --quiet --unit="$unit" /bin/sh "$DIR/tool.sh" ||
-            systemctl is-active --quiet "$unit.service" || exit 4
-    elif have setsid; then
-        setsid /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &
-    else
-        (trap '' HUP; /bin/sh "$DIR/tool.sh" >/dev/null 2>&1 </dev/null &)
-    fi
+    detach "osferry-${DIR##*/}" /bin/sh "$DIR/tool.sh" || exit 4
 fi
 end_work
 say done yes

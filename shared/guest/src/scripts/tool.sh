@@ -1,6 +1,6 @@
 # The migration itself: runs detached from Cloud Assistant's agent, tells its state in state.json.
 mkdir "$DIR/running" 2>/dev/null || exit 0
-echo $$ >"$DIR/pid"
+note_process "$DIR/pid"
 # `undo` says so first and looks for the tool then.
 [ ! -e "$DIR.over" ] || exit 0
 exec >>"$DIR/log" 2>&1 </dev/null

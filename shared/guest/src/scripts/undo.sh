@@ -13,6 +13,7 @@ give_up() {
 }
 too_late="the tool has begun to change packages: only the snapshots lead back"
 ! beyond_return || give_up "$too_late"
+engine_settle || give_up "the analysis of $ENGINE still runs: it takes back itself what it changes"
 stop_work || give_up "what prepares the migration has been asked to end, and still runs"
 stop_tool >/dev/null 2>&1
 # It may have come to it in the meantime.
@@ -41,6 +42,20 @@ same_file() {
     else
         [ ! -h "$R$1" ] && cmp -s "$KEPT/files$1" "$R$1" && [ "$(ls -ln "$R$1" | cut -c 1-10)" = "$(ls -ln "$KEPT/files$1" | cut -c 1-10)" ]
     fi
+}
+put_back_packages() {
+    set --
+    for package in $(noted package); do
+        is_installed "$package" || set -- "$@" "$(package_file "$package")"
+    done
+    [ $# -eq 0 ] || if rpm_based; then rpm -i --oldpackage --nosignature "$@"; else dpkg -i "$@"; fi
+}
+remove_installed() {
+    set --
+    for name in $(if [ -e "$KEPT/installed" ]; then cat "$KEPT/installed"; else newly_installed; fi); do
+        ! rpm -q "$name" >/dev/null 2>&1 || set -- "$@" "$name"
+    done
+    [ $# -eq 0 ] || rpm -e "$@"
 }
 is_mounted() { TARGET=$1 awk '$2 == ENVIRON["TARGET"] { found = 1 } END { exit !found }' "$R/proc/mounts"; }
 is_loaded() { grep -q "^$1 " "$R/proc/modules"; }

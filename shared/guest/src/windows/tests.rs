@@ -391,3 +391,22 @@ fn the_tool_arrives_whole() {
     assert!(tool.starts_with("# osferry tool\n$NAME = 'm-") && tool.ends_with(include_str!("scripts/tool.ps1")));
     assert_eq!(faults(&tool), [""; 0]);
 }
+
+/// What waits for a call or starts late is neither expected afterwards nor missed, whichever Windows made it so.
+#[test]
+fn services_that_start_later_are_not_missed() {
+    every_script(|name, script| {
+        if matches!(name, "verify" | "observe") {
+            assert!(script.contains("function StartsLater(") && script.contains("-not (StartsLater $name)"), "{name}");
+        }
+    });
+}
+
+#[test]
+fn the_tool_is_known_by_its_start_too() {
+    every_script(|name, script| match name {
+        "tool" => assert!(script.contains("StartTime.ToUniversalTime().Ticks)"), "{name}"),
+        "watch" | "look" => assert!(script.contains("StartTime.ToUniversalTime().Ticks -eq $start"), "{name}"),
+        _ => {}
+    });
+}

@@ -49,6 +49,8 @@ pub struct AfterFacts {
     pub configuration_changed: Vec<String>,
     /// Settings of the whole system that are different now: SELinux, the default target.
     pub settings_changed: Vec<String>,
+    /// Repositories of the old system that are still enabled.
+    pub repositories_old: Vec<String>,
     /// Packages that were there before and are not now.
     pub packages_lost: Vec<String>,
     /// Number of packages that are new.
@@ -164,7 +166,7 @@ fn judge_differences(facts: &AfterFacts) -> Vec<Finding> {
     type Make = fn(&str, String, &'static str) -> Finding;
     let block: Make = |id, found, remedy| Finding::block(id, found, remedy);
     let warn: Make = |id, found, remedy| Finding::warn(id, found, remedy);
-    let table: [(Make, &str, &[String], &str, &'static str); 11] = [
+    let table: [(Make, &str, &[String], &str, &'static str); 12] = [
         (block, "after.ports", &facts.ports_lost, "nothing listens any more on TCP ports", ON_A_CLONE),
         (block, "after.mounts", &facts.mounts_lost, "not mounted any more", "compare /etc/fstab and the disks' UUIDs"),
         (block, "after.users", &facts.users_lost, "accounts are gone", ON_A_CLONE),
@@ -216,6 +218,13 @@ fn judge_differences(facts: &AfterFacts) -> Vec<Finding> {
             &facts.settings_changed,
             "settings are different now",
             "set them again if they are meant",
+        ),
+        (
+            warn,
+            "after.repositories",
+            &facts.repositories_old,
+            "repositories of the old system are still enabled",
+            "disable them, or replace them by those of the new one",
         ),
         (
             warn,
@@ -282,7 +291,7 @@ mod tests {
             ("after.mounts", |f| f.mounts_lost = vec!["/data".into()]),
             ("after.users", |f| f.users_lost = vec!["user shop:1001".into()]),
         ];
-        let warns: [(&str, Break); 9] = [
+        let warns: [(&str, Break); 10] = [
             ("after.services-disabled", |f| f.services_disabled = vec!["x".into()]),
             ("after.ports-retired", |f| f.ports_retired = vec!["x".into()]),
             ("after.cron", |f| f.cron_changed = vec!["x".into()]),
@@ -290,6 +299,7 @@ mod tests {
             ("after.modules", |f| f.modules_lost = vec!["x".into()]),
             ("after.configuration", |f| f.configuration_changed = vec!["x".into()]),
             ("after.settings", |f| f.settings_changed = vec!["x".into()]),
+            ("after.repositories", |f| f.repositories_old = vec!["[base]".into()]),
             ("after.packages", |f| f.packages_lost = vec!["yum".into()]),
             ("after.leftovers", |f| f.leftovers = 1),
         ];

@@ -13,6 +13,10 @@ almalinux_deploy_install() {
 almalinux_deploy_preview() {
     # The script has no dry run; every package is replaced by the target's.
     (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
+    # Its own line; the packages of almalinux-repos name the list of mirrors.
+    url=$(sed -n 's/^REPO_URL=//p' "$DIR/tools/almalinux-deploy.sh" 2>/dev/null | head -n 1)
+    [ -z "$url" ] || check_reach "$url/$FROM/BaseOS/$(uname -m)/os/repodata/repomd.xml"
+    case $url in *//repo.almalinux.org/*) check_reach "https://mirrors.almalinux.org/mirrorlist/$FROM/baseos" ;; esac
 }
 
 #: run
@@ -24,7 +28,8 @@ almalinux_deploy_run() {
     bash "$DIR/tools/almalinux-deploy.sh"
     code=$?
     [ $code -eq 0 ] || fail 20 "almalinux-deploy.sh ended with $code"
-    grep -q 'Migration to AlmaLinux is completed' "$DIR/log" "$DEPLOY_LOG" || fail 90 "almalinux-deploy.sh does not say that it is completed"
+    # Its last words may still be under way, through a `tee` that it does not wait for.
+    [ -e "$DEPLOY_STATUSES/completed" ] || fail 90 "almalinux-deploy.sh does not say that it is completed"
     state 90 checking
     rpm -q almalinux-release || fail 90 "almalinux-release is not installed"
 }

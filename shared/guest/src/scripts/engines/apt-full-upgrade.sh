@@ -76,6 +76,11 @@ apt_full_upgrade_preview() {
         tell_problem
         return
     fi
+    # This package says which release it is. Sources that name it in no way that is known here lead nowhere.
+    if ! grep -q "^Inst base-files .*(${TO}[.]" "$WORK/plan"; then
+        say problem "apt's sources do not lead to Debian $TO: with every $(codename "$FROM") in them replaced, base-files stays as it is"
+        return
+    fi
     # A package that a new one says it replaces or provides has a successor.
     awk '$1 == "Inst" && $3 !~ /^\[/ { print $2 }' "$WORK/plan" >"$WORK/new"
     xargs apt-cache "$@" show --no-all-versions <"$WORK/new" 2>/dev/null |
@@ -99,6 +104,18 @@ apt_forget_debs() {
 }
 
 #: run
+# What installs. The lock of the archives is none of those that apt waits for; without it nothing has begun.
+apt_install() {
+    left=20
+    while :; do
+        begin=$(wc -c <"$DIR/log")
+        apt-get "$@" && return
+        code=$?
+        left=$((left - 1))
+        [ $left -gt 0 ] && tail -c "+$((begin + 1))" "$DIR/log" | grep -q '^E: Could not get lock' || return $code
+        sleep 30
+    done
+}
 apt_full_upgrade_run() {
     export DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l
     state 5 repositories
@@ -121,15 +138,15 @@ apt_full_upgrade_run() {
     fi
     [ -e "$DIR/debs" ] || { apt_debs >"$DIR/debs.part" && mv "$DIR/debs.part" "$DIR/debs"; } || fail 5 "apt's cache cannot be listed"
     # Changed configuration files of the person stay.
-    set -- $(apt_only "$DIR/apt") -q -y -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
+    set -- $(apt_only "$DIR/apt") -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold
     fetch 20 apt-get "$@" -o APT::Update::Error-Mode=any update || fail 5 "apt-get update: $(tail -n 5 "$WORK/out")"
     state 10 download
     fetch 20 apt-get "$@" -d full-upgrade || fail 10 "apt-get download: $(tail -n 5 "$WORK/out")"
     no_return
     state 25 upgrade
-    apt-get "$@" upgrade --without-new-pkgs || fail 25 "apt-get upgrade ended with $?"
+    apt_install "$@" upgrade --without-new-pkgs || fail 25 "apt-get upgrade ended with $?"
     state 55 full-upgrade
-    apt-get "$@" full-upgrade || fail 55 "apt-get full-upgrade ended with $?"
+    apt_install "$@" full-upgrade || fail 55 "apt-get full-upgrade ended with $?"
     state 90 checking
     [ "$(. "$R/etc/os-release" && echo "$VERSION_ID")" = "$TO" ] || fail 90 "os-release does not say $TO"
     apt_forget_debs

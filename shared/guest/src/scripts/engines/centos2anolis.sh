@@ -14,8 +14,7 @@ c2a_text() { sed -n -E "s/.*\"$1\" *: *\"([^\"]*)\".*/\1/p" "$C2A_STATE" 2>/dev/
 #: prepare
 centos2anolis_install() {
     keep_file /etc/yum.conf || return 1
-    conf=$R$(behind /etc/yum.conf)
-    [ ! -f "$conf" ] || sed -i 's/^exclude *=/#osferry &/' "$conf"
+    put_exclusions_aside "$R$(behind /etc/yum.conf)" || return 1
     keep_new_file /etc/yum.repos.d/osferry-migration.repo
     {
         printf '[migration]\nname=Anolis OS migration\nbaseurl=%s/anolis/migration/%s/$basearch/os/\nenabled=0\n' "$MIRROR" "$FROM"
@@ -74,5 +73,5 @@ centos2anolis_finish() {
     rm -f "$R/etc/yum.repos.d/osferry-migration.repo"
     # Person's own exclusions come back.
     conf=$R$(behind /etc/yum.conf)
-    [ ! -f "$conf" ] || sed -i 's/^#osferry exclude/exclude/' "$conf" || say left "exclusions in /etc/yum.conf"
+    [ ! -f "$conf" ] || sed -i 's/^#osferry //' "$conf" || say left "exclusions in /etc/yum.conf"
 }

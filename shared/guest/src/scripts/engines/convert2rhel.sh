@@ -21,7 +21,7 @@ convert2rhel_install() {
 }
 
 #: preview run
-# [analyze]: without a word it converts. An instance with ECS's licence gets packages from RHUI.
+# COMMAND...: with what both calls have in common. An instance with ECS's licence gets packages from RHUI.
 c2r() {
     case $FROM in
     7) set -- "$@" -y --no-rhsm --enablerepo rhui-rhel-7-server-rhui-rpms \
@@ -29,16 +29,54 @@ c2r() {
     *) set -- "$@" -y --no-rhsm --enablerepo "rhui-rhel-$FROM-for-$(uname -m)-baseos-rhui-rpms" \
         --enablerepo "rhui-rhel-$FROM-for-$(uname -m)-appstream-rhui-rpms" ;;
     esac
-    convert2rhel "$@"
+    "$@"
+}
+
+#: preview undo
+C2R_APART=$DIR/analysis
+# Packages that its analysis has taken away and not put back: it removes release packages and puts them back at its end;
+# one that was cut off does not, and one that failed may not (convert2rhel 2.x, main.py).
+c2r_lost() {
+    [ -s "$UNDO/analyzed" ] && ! grep -q -x -e 0 -e 2 "$C2R_APART/code" 2>/dev/null || return 0
+    list_names | comm -23 "$UNDO/analyzed" -
 }
 
 #: preview
+# The analysis, apart from this command: nothing that ends the command may end it. Waits for it.
+c2r_analysis() {
+    if ! noted_runs "$C2R_APART/pid"; then
+        lost=$(c2r_lost)
+        [ -z "$lost" ] || { echo "convert2rhel's analysis was cut off and has left these packages removed: $lost"; return 1; }
+        list_names | comm -23 - "$UNDO/packages" >"$UNDO/analyzed.part" && mv -f "$UNDO/analyzed.part" "$UNDO/analyzed" || return 1
+        rm -rf "$C2R_APART"
+        mkdir "$C2R_APART" && printf '%s\n' '
+            export LC_ALL=C
+            cd /
+            note=$1/analysis over=$1.over boot=$2
+            shift 2
+            echo $$ "$(sed "s/.*) //" /proc/$$/stat | cut -d " " -f 20)" "$boot" >"$note/pid"
+            [ ! -e "$over" ] || exit 0
+            "$@" >"$note/out" 2>&1 </dev/null
+            echo $? >"$note/code.new" && mv "$note/code.new" "$note/code"
+            exit 0
+        ' >"$C2R_APART/run" || return 1
+        c2r detach "osferry-${DIR##*/}-analysis" /bin/sh "$C2R_APART/run" "$DIR" "$(this_boot)" convert2rhel analyze || return 1
+    fi
+    grace=50
+    while [ ! -e "$C2R_APART/code" ] && [ $grace -gt 0 ]; do
+        noted_runs "$C2R_APART/pid" || grace=$((grace - 1))
+        sleep 0.2
+    done
+    cat "$C2R_APART/out"
+    [ -e "$C2R_APART/code" ] || { echo "convert2rhel's analysis was cut off"; return 1; }
+    return "$(cat "$C2R_APART/code")"
+}
 convert2rhel_preview() {
     (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
     # Before it is prepared there is no tool that could be asked.
     have convert2rhel && [ -d "$DIR/undo" ] && begin_work || return 0
     # What it changes for its checks it takes back itself. 0: fine, 2: something inhibits, 1: it failed.
-    fetch 3 c2r analyze
+    fetch 3 c2r_analysis
     code=$?
     end_work
     report=$C2R_LOG/convert2rhel-pre-conversion.json
@@ -65,7 +103,7 @@ convert2rhel_run() {
     # It removes packages long before its own point of no return; killed there it leaves them removed.
     no_return
     state 10 convert2rhel
-    c2r
+    c2r convert2rhel
     code=$?
     if [ $code -ne 0 ] && c2r_went_back $code; then rm -f "$DIR/no_return"; sync; fi
     case $code in
@@ -78,9 +116,13 @@ convert2rhel_run() {
 }
 
 #: progress
+# Its tasks, `TASK - [Prepare: …] ***`; the transaction is the longest of each half (convert2rhel 2.x, logger.py, phase.py).
 convert2rhel_progress() {
-    grep -h -o -E '(PREPARE|PRE_PONR_CHANGES|POST_PONR_CHANGES)' "$DIR/log" 2>/dev/null | tail -n 1 | awk '
-        $1 == "PREPARE" { print "15 " $1 } $1 == "PRE_PONR_CHANGES" { print "30 " $1 } $1 == "POST_PONR_CHANGES" { print "60 " $1 }'
+    sed -n 's/.*TASK - \[\([A-Z][a-z]*: [^]]*\)\].*/\1/p' "$DIR/log" 2>/dev/null | awk '
+        /^Prepare:/ { percent = 15 } /^Prepare: Validate/ { percent = 30 }
+        /^Convert:/ { percent = percent < 60 ? 60 : 85 }
+        { task = $0 }
+        END { if (percent) print percent, task }'
 }
 
 #: boot
@@ -90,8 +132,17 @@ convert2rhel_success() {
 }
 
 #: undo
-# Before its point of no return convert2rhel goes back by itself when it fails.
+# Before its point of no return convert2rhel goes back by itself when it fails; nobody else can do that for it.
+convert2rhel_settle() {
+    left=600
+    while noted_runs "$C2R_APART/pid"; do
+        [ $left -gt 0 ] || return 1
+        sleep 1
+        left=$((left - 1))
+    done
+}
 convert2rhel_undo() {
+    c2r_lost | while read -r name; do say left "package $name, which convert2rhel's analysis has removed"; done
     remove_packages
     put_back_files
 }

@@ -59,6 +59,17 @@ distro_sync_preview() {
 }
 
 #: run
+# What went wrong, of the tool's output: its shell ends with 0 although a package could not be downloaded or its
+# transaction failed (dnf, cli/commands/shell.py). A repository that may be missing is no error.
+distro_sync_errors() {
+    grep -v -E "^Error: (Failed to download metadata for repo|Cache-only enabled but no cache for) '" |
+        grep -E -A 1 '^(Error:|Error unpacking|Failed:)' | head -n 4 | tr -s '\n ' ' '
+}
+distro_sync_download() {
+    "$tool" -y --downloadonly $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction" || return
+    # Nor is it told otherwise that nothing could be resolved.
+    [ -z "$(distro_sync_errors <"$WORK/out")" ] && grep -q '^Transaction Summary' "$WORK/out"
+}
 distro_sync_run() {
     tool=$(distro_sync_tool)
     state 5 repositories
@@ -67,7 +78,7 @@ distro_sync_run() {
     distro_sync_transaction >"$DIR/transaction"
     state 10 download
     # Everything is here before anything is changed: no mirror can break the transaction.
-    fetch 20 "$tool" -y --downloadonly $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction"
+    fetch 20 distro_sync_download
     code=$?
     cat "$WORK/out"
     [ $code -eq 0 ] || fail 10 "$tool download ended with $code"
@@ -76,9 +87,8 @@ distro_sync_run() {
     begin=$(wc -c <"$DIR/log")
     "$tool" -y -C $(distro_sync_options "$DIR/repos") --setopt=keepcache=1 shell "$DIR/transaction" ||
         fail 25 "$tool distro-sync ended with $?"
-    # The tool's shell ends with 0 although its transaction failed.
-    errors=$(tail -c "+$((begin + 1))" "$DIR/log" | grep -E -A 1 '^(Error:|Error unpacking|Failed:)' | head -n 4)
-    [ -z "$errors" ] || fail 25 "$tool distro-sync failed: $(echo "$errors" | tr -s '\n ' ' ')"
+    errors=$(tail -c "+$((begin + 1))" "$DIR/log" | distro_sync_errors)
+    [ -z "$errors" ] || fail 25 "$tool distro-sync failed: $errors"
     state 90 checking
     rpm -q alinux-release || fail 90 "alinux-release is not installed"
     twice=$(rpm -qa --qf '%{NAME}\n' | grep -v -e '^kernel' -e '^gpg-pubkey' | sort | uniq -d | head -n 5)

@@ -1,19 +1,6 @@
 # What several engines do alike.
 
-#: prepare preview run
-# Repositories of the target release of Alibaba Cloud Linux.
-alinux_repositories() {
-    home=$MIRROR/alinux/$TO key=$MIRROR/alinux/$TO/RPM-GPG-KEY-ALINUX-$TO parts="os updates plus"
-    # The older system has a repository more, and its own names.
-    [ "$TO" != 2 ] || home=$MIRROR/alinux/2.1903 key=$MIRROR/alinux/RPM-GPG-KEY-ALIYUN parts="os updates plus extra"
-    for part in $parts; do
-        printf '[osferry-%s]\nname=Alibaba Cloud Linux %s %s\nbaseurl=%s/%s/%s/\nenabled=1\ngpgcheck=%s\n' \
-            "$part" "$TO" "$part" "$home" "$part" "$(uname -m)" "$GPGCHECK"
-        printf 'gpgkey=%s\nskip_if_unavailable=%s\n' "$key" "$([ "$part" = os ] && echo 0 || echo 1)"
-    done
-}
-
-#: prepare undo
+#: prepare preview undo
 UNDO=$DIR/undo
 list_names() { rpm -qa --qf '%{NAME}.%{ARCH}\n' | sort -u; }
 
@@ -29,6 +16,13 @@ keep_file() {
     set -- "$(behind "$1")"
     [ -f "$R$1" ] && [ ! -e "$UNDO/files$1" ] || return 0
     mkdir -p "$UNDO/files${1%/*}" && cp -a "$R$1" "$UNDO/files$1.part" && mv -f "$UNDO/files$1.part" "$UNDO/files$1"
+}
+# FILE: exclusions become comments, with the lines that go on from them; at no moment it is half written.
+put_exclusions_aside() {
+    [ -f "$1" ] || return 0
+    cp -p "$1" "$1.osferry" && awk '
+        { more = /^exclude(pkgs)? *=/ || more && /^[ \t]+[^ \t]/; mark = more ? "#osferry " : ""; print mark $0 }' "$1" >"$1.osferry" &&
+        mv -f "$1.osferry" "$1"
 }
 # PATH: notes a file that is ours.
 keep_new_file() {
@@ -158,8 +152,7 @@ family() {
 # the middle leaves a database that nobody can mend.
 stop_work() {
     for note in "$DIR"/at_work.*; do
-        read -r pid when boot 2>/dev/null <"$note" || continue
-        [ "$boot" = "$(this_boot)" ] && [ -n "$when" ] && [ "$(since "$pid")" = "$when" ] || continue
+        noted_runs "$note" || continue
         members=$(family "$pid")
         kill -TERM $members 2>/dev/null
         wait_for $members || return 1
@@ -180,7 +173,6 @@ wait_for() {
 stop_tool() {
     have systemctl && systemctl stop "osferry-${DIR##*/}.service" >/dev/null 2>&1
     tool_is_alive || return 0
-    pid=$(cat "$DIR/pid")
     # It leads a session of its own where setsid started it.
     kill -TERM -- "-$pid" 2>/dev/null || kill -TERM $(family "$pid") 2>/dev/null
     wait_for "$pid"
@@ -193,9 +185,16 @@ stop_tool() {
 count_progress() {
     percent=$(sed -n 's/.*"Progress":\([0-9]*\).*/\1/p' "$DIR/state.json" 2>/dev/null)
     [ "${percent:-0}" -ge 25 ] && [ "$percent" -lt 90 ] || return 0
-    grep -o -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1 |
-        awk -F/ '$2 > 0 && $1 <= $2 { print int(25 + 65 * $1 / $2) }'
+    # When all is done it counts once more, what it verifies.
+    grep -E '[0-9]+/[0-9]+ *$' "$DIR/log" 2>/dev/null | tail -n 1 | awk '
+        /^ *Verifying/ { print 90; exit }
+        { n = split($NF, count, "/"); if (n == 2 && count[2] > 0 && count[1] <= count[2]) print int(25 + 65 * count[1] / count[2]) }'
 }
+
+#: boot finish
+# What the releases of the old system's packages say for which system they were built, as a pattern. Alibaba Cloud Linux 2
+# is built like EL 7 and has packages of both names.
+old_dist() { case $FROM_ID in alinux) echo "(al|el)$((FROM + 5))" ;; anolis) echo "an$FROM" ;; *) echo "el$FROM" ;; esac; }
 
 #: boot
 state_succeeded() { grep -q '"Progress":100,"ErrorCode":0' "$DIR/state.json" 2>/dev/null; }
@@ -204,7 +203,11 @@ say_kernel() {
     kernel=$(sed -n 's/.*BOOT_IMAGE=[^ ]*vmlinuz-\([^ ]*\).*/\1/p' "$R/proc/cmdline")
     say kernel "${kernel:-$(uname -r)}"
     default=
-    if have grubby; then
+    if ! rpm_based; then
+        # Unless somebody told it otherwise GRUB starts the newest; what is no package's nobody knows here.
+        grep -q '^GRUB_DEFAULT=[^0]' "$R/etc/default/grub" 2>/dev/null || ! list_kernels | grep -q -x -F -e "${kernel:-$(uname -r)}" ||
+            default=vmlinuz-$(list_kernels | tail -n 1)
+    elif have grubby; then
         default=$(grubby --default-kernel 2>/dev/null)
     else
         entry=$(sed -n 's/^saved_entry=//p' "$R/boot/grub2/grubenv" 2>/dev/null)

@@ -8,9 +8,11 @@ LEAPP_PYTHON=$R/root/tmp_leapp_py3
 leapp_yum() { if have dnf; then dnf -y "$@"; else yum -y "$@"; fi; }
 # Whose: the vendor's fork, ELevate, or the system's own.
 leapp_kind() { case $TO_ID in anolis | alinux) echo vendor ;; rhel) echo own ;; *) echo elevate ;; esac; }
-# The last phase that was begun. The initramfs and the new system add theirs to leapp's own log.
+# The last phase that was begun: as leapp prints it, and as its log says it, to which the initramfs and the new system add
+# theirs (leapp, workflows).
 leapp_phase() {
-    sed -n 's/.*==> Processing phase `\([A-Za-z]*\)`.*/\1/p' "$DIR/log" "$LEAPP_LOG/leapp-upgrade.log" 2>/dev/null | tail -n 1
+    sed -n -e 's/^==> Processing phase `\([A-Za-z]*\)`.*/\1/p' -e 's/.*: Starting phase \([A-Za-z]*\)$/\1/p' \
+        "$DIR/log" "$LEAPP_LOG/leapp-upgrade.log" 2>/dev/null | tail -n 1
 }
 
 #: prepare
@@ -27,8 +29,7 @@ leapp_install() {
     keep_file /etc/migration-results || return 1
     for file in /etc/yum.conf /etc/dnf/dnf.conf; do
         keep_file $file || return 1
-        file=$R$(behind $file)
-        [ ! -f "$file" ] || sed -i 's/^exclude\(pkgs\)\{0,1\} *=/#osferry &/' "$file"
+        put_exclusions_aside "$R$(behind $file)" || return 1
     done
     # leapp makes its entry the default one.
     keep_file /boot/grub2/grubenv || return 1
@@ -145,6 +146,9 @@ leapp_progress() {
 leapp_finishing() {
     if [ -e "$LEAPP_PYTHON/.leapp_upgrade_failed" ]; then
         say failed "leapp failed in phase $(leapp_phase): $(grep -E '(ERROR|Error:)' "$LEAPP_LOG/leapp-upgrade.log" | tail -n 3 | cut -c 1-300 | tr '\n' ' ')"
+    elif [ -e "$LEAPP_RESUME" ] && systemctl is-failed --quiet leapp_resume.service && [ -e "$LEAPP_RESUME" ]; then
+        # Had it come to its end in between, it would have removed itself.
+        say failed "leapp_resume.service failed in phase $(leapp_phase)"
     elif [ -e "$LEAPP_RESUME" ]; then
         say finishing "$(leapp_phase)"
     fi
@@ -159,6 +163,8 @@ leapp_success() {
 leapp_undo() {
     # A container that a killed leapp left mounted.
     awk '$2 ~ "^/var/lib/leapp/" { print $2 }' "$R/proc/mounts" 2>/dev/null | sort -r | while read -r path; do umount -l "$path"; done
+    # What is mounted below would go with it.
+    if grep -q ' /var/lib/leapp/' "$R/proc/mounts"; then say left "mounts below /var/lib/leapp"; return; fi
     for kernel in "$R"/boot/vmlinuz-upgrade.*; do
         [ -e "$kernel" ] || continue
         ! have grubby || grubby --remove-kernel="$kernel" >/dev/null 2>&1
@@ -181,7 +187,7 @@ leapp_undo() {
 #: finish
 # Packages of the old vendor for the old release. Others' packages are a person's.
 leapp_old() {
-    rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\t%{VENDOR}\n' | awk -F '\t' -v dist="\\.el${FROM}[._]" '
+    rpm -qa --qf '%{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}\t%{VENDOR}\n' | awk -F '\t' -v dist="[.]$(old_dist)[._]" '
         $1 ~ dist && $2 ~ /^(CentOS|Red Hat|Alibaba|AlmaLinux)/ { print $1 }'
 }
 leapp_finish() {
@@ -189,7 +195,7 @@ leapp_finish() {
         # Exclusions that leapp or ELevate added go, the person's own come back.
         real=$R$(behind $file)
         [ ! -f "$real" ] ||
-            sed -i -E -e '/^exclude(pkgs)? *=.*(leapp|elevate)/d' -e 's/^#osferry (exclude)/\1/' "$real" || say left "exclusions in $file"
+            sed -i -E -e '/^exclude(pkgs)? *=.*(leapp|elevate)/d' -e 's/^#osferry //' "$real" || say left "exclusions in $file"
     done
     leapp_old >"$WORK/old"
     # The tool, the old kernels, and what leapp calls a leftover; but no library: a person's programs may need it.

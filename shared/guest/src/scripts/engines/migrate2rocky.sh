@@ -12,6 +12,9 @@ migrate2rocky_install() {
 migrate2rocky_preview() {
     # The script has no dry run; every package is replaced by the target's.
     (copy_rpm_database; package_facts; say changes "$(rpm -qa | wc -l)")
+    # Its own table of repositories.
+    check_reach $(sed -n 's/^ *\[rocky[a-z]*\]="\([^"]*\)".*/\1/p' "$DIR/tools/migrate2rocky.sh" 2>/dev/null |
+        sed -e "s/[$]{SUPPORTED_MAJOR}/$FROM/" -e "s/[$]ARCH/$(uname -m)/" -e 's|/*$|/repodata/repomd.xml|')
 }
 
 #: run

@@ -77,7 +77,7 @@ impl Root {
     pub(super) fn call(&self, hop: &Hop, section: &str, call: &str) -> String {
         let engine = sections(hop.engine, &[section]);
         let head = with_job(hop, head);
-        self.run(&format!("{head}{COMMON}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
+        self.run(&format!("{head}{COMMON}{FETCH}{PROCESSES}{engine}\nmkdir -p \"$DIR\"\nscratch\n{call}\n"))
     }
 
     /// Runs the tool of a hop in the foreground; answers whether the point of no return was passed, and its state.
@@ -133,17 +133,25 @@ pub(super) fn leapp() -> Hop {
     hop(Engine::Leapp, (Family::CentOs, 7), (Family::AlmaLinux, 8))
 }
 
+/// What leapp's log has of a phase.
+fn starting(phase: &str) -> String {
+    format!(
+        "2024-10-07 12:00:00.123 INFO     PID: 7 leapp.workflow.InplaceUpgrade: Starting phase {phase}\n\
+         2024-10-07 12:00:01.123 INFO     PID: 7 leapp.workflow.InplaceUpgrade.{phase}: Starting stage Before of phase {phase}\n"
+    )
+}
+
 #[test]
 fn leapps_phases_are_progress() {
     let root = Root::new();
     let progress = || root.call(&leapp(), "progress", "engine_progress");
     assert_eq!(progress(), "", "nothing is known yet");
     let log = "var/log/leapp/leapp-upgrade.log";
-    root.put(log, "x\n==> Processing phase `FactsCollection`\n==> Processing phase `Download`\nmore\n");
-    assert_eq!(progress(), "75 Download\n");
+    root.put(log, &format!("x\n{}{}", starting("FactsCollection"), starting("Download")));
+    assert_eq!(progress(), "75 Download\n", "while it runs only its log tells");
     // Our own log holds what it printed before the reboot; what came later stands in its own.
     root.put(&directory("log"), "==> Processing phase `InterimPreparation`\n");
-    root.put(log, "==> Processing phase `Download`\n==> Processing phase `FirstBoot`\n");
+    root.put(log, &format!("{}{}", starting("InterimPreparation"), starting("FirstBoot")));
     assert_eq!(progress(), "95 FirstBoot\n");
 }
 
@@ -160,9 +168,13 @@ fn leapp_is_at_its_end_when_its_service_is_gone_and_its_results_say_so() {
     root.put("etc/migration-results", &results(false));
     assert_eq!(boot(), "");
     root.put("etc/migration-results", &results(true));
-    root.put("var/log/leapp/leapp-upgrade.log", "==> Processing phase `FirstBoot`\n2026 ERROR no space left\n");
+    root.put(&directory("log"), "==> Processing phase `InterimPreparation`\n");
+    root.put("var/log/leapp/leapp-upgrade.log", &format!("{}2026 ERROR no space left\n", starting("FirstBoot")));
     root.put("etc/systemd/system/leapp_resume.service", "");
     assert_eq!(boot(), "osf\tfinishing\tFirstBoot\n");
+    // Nobody goes on after this.
+    root.program("systemctl", "[ \"$*\" = 'is-failed --quiet leapp_resume.service' ]");
+    assert_eq!(boot(), "osf\tfailed\tleapp_resume.service failed in phase FirstBoot\n");
     root.put("root/tmp_leapp_py3/.leapp_upgrade_failed", "");
     assert!(boot().starts_with("osf\tfailed\tleapp failed in phase FirstBoot: 2026 ERROR no space left"));
 }
@@ -333,6 +345,169 @@ fn almalinux_deploys_finished_stages_are_progress() {
         root.put(&format!("var/run/almalinux-deploy-statuses/{stage}"), "");
     }
     assert!(root.call(&hop, "progress", "engine_progress").starts_with("22 "));
+    // Its last words go through a `tee` that outlives it.
+    root.program("rpm", ":");
+    root.program("dnf", ":");
+    root.put(&directory("tools/almalinux-deploy.sh"), "touch \"$R/var/run/almalinux-deploy-statuses/completed\"\n");
+    let (_, state) = root.tool(&hop);
+    assert!(state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+}
+
+#[test]
+fn what_a_tool_will_ask_for_is_asked_for_before() {
+    let alma = (hop(Engine::AlmalinuxDeploy, (Family::CentOs, 8), (Family::AlmaLinux, 8)), "almalinux-deploy");
+    let rocky = (hop(Engine::Migrate2Rocky, (Family::CentOs, 8), (Family::Rocky, 8)), "migrate2rocky");
+    // Lines of the originals; a person may have put a mirror of their own in their place.
+    let official = "BASE_TMP_DIR='/root'\nREPO_URL=https://repo.almalinux.org/almalinux\n";
+    let table = "repo_urls=(\n    [rockybaseos]=\"https://dl.rockylinux.org/pub/rocky/${SUPPORTED_MAJOR}/BaseOS/$ARCH/os/\"\n    \
+        [rockyappstream]=\"https://dl.rockylinux.org/pub/rocky/${SUPPORTED_MAJOR}/AppStream/$ARCH/os/\"\n)\n";
+    for ((hop, tool), script, urls) in [
+        (
+            &alma,
+            official,
+            &[
+                "https://repo.almalinux.org/almalinux/8/BaseOS/x/os/repodata/repomd.xml",
+                "https://mirrors.almalinux.org/mirrorlist/8/baseos",
+            ][..],
+        ),
+        (&alma, "REPO_URL=http://own/almalinux\n", &["http://own/almalinux/8/BaseOS/x/os/repodata/repomd.xml"]),
+        (
+            &rocky,
+            table,
+            &[
+                "https://dl.rockylinux.org/pub/rocky/8/BaseOS/x/os/repodata/repomd.xml",
+                "https://dl.rockylinux.org/pub/rocky/8/AppStream/x/os/repodata/repomd.xml",
+            ],
+        ),
+        (&rocky, "echo something else\n", &[]),
+    ] {
+        let root = Root::new();
+        root.program("sleep", ":");
+        root.program("uname", "echo x");
+        root.program("rpm", ":");
+        root.put("var/lib/rpm/Packages", "");
+        root.program(
+            "curl",
+            "for url; do :; done; echo \"$url\" >>\"$R/asked\"; echo 'curl: (7) Failed to connect'; exit 7",
+        );
+        let preview = || {
+            let needs = include_str!("../tool_needs.sh");
+            root.call(hop, "preview", &format!("{needs}\nengine_preview"))
+        };
+        assert!(!preview().contains("unreachable"), "the tool is not there yet");
+        root.put(&directory(&format!("tools/{tool}.sh")), script);
+        let told = preview();
+        assert_eq!(root.text("asked").lines().collect::<Vec<_>>(), urls);
+        for url in urls {
+            assert!(told.contains(&format!("osf\tunreachable\t{url}: curl: (7) Failed to connect\n")), "{told}");
+        }
+        root.program("curl", ":");
+        assert!(!preview().contains("unreachable"));
+    }
+}
+
+#[test]
+fn convert2rhels_tasks_are_progress() {
+    let root = Root::new();
+    let hop = hop(Engine::Convert2Rhel, (Family::CentOs, 7), (Family::Rhel, 7));
+    let progress = || root.call(&hop, "progress", "engine_progress");
+    assert_eq!(progress(), "");
+    let mut log = String::from("Conversion\n");
+    for (task, told) in [
+        ("Prepare: Gather system information", "15 Prepare: Gather system information\n"),
+        ("Prepare: Validate the yum transaction", "30 Prepare: Validate the yum transaction\n"),
+        ("Convert: Replace system packages", "60 Convert: Replace system packages\n"),
+        ("Convert: Update GRUB2 configuration", "85 Convert: Update GRUB2 configuration\n"),
+    ] {
+        log += &format!("\n\u{1b}[35m[2024-10-07T12:00:00+0000] TASK - [{task}] ****\u{1b}[0m\n");
+        root.put(&directory("log"), &log);
+        assert_eq!(progress(), told);
+    }
+}
+
+#[test]
+fn progress_does_not_fall_back_when_packages_are_verified() {
+    let root = Root::new();
+    let hop = hop(Engine::DistroSync, (Family::CentOs, 8), (Family::AlibabaCloudLinux, 3));
+    root.put(&directory("state.json"), r#"{"ProgressInfo":"packages","Progress":25,"ErrorCode":0}"#);
+    for (line, told) in [
+        ("  Upgrading        : bash-4.4-1.al8.x86_64        20/40 \n", "57\n"),
+        ("  Running scriptlet: bash-4.4-1.al8.x86_64        40/40 \n", "90\n"),
+        ("  Verifying        : bash-4.4-1.al8.x86_64         1/40 \n", "90\n"),
+    ] {
+        root.put(&directory("log"), line);
+        assert_eq!(root.call(&hop, "progress", "engine_progress"), told);
+    }
+}
+
+#[test]
+fn sources_that_do_not_lead_to_the_next_release_are_no_plan() {
+    let hop = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
+    let preview = |base_files: &str| {
+        let root = Root::new();
+        root.put("/etc/apt/sources.list", "deb http://deb.debian.org/debian bullseye main\n");
+        root.program("apt-cache", ":");
+        root.program(
+            "apt-get",
+            &format!("case \"$*\" in *full-upgrade) printf '%s\\n' 'Inst tzdata [1] (2 Debian:x [all])' '{base_files}' ;; esac"),
+        );
+        root.call(&hop, "preview", "engine_preview")
+    };
+    let told = preview("Inst base-files [11.1+deb11u11] (12.4+deb12u10 Debian:12.10/oldstable [amd64])");
+    assert_eq!(told, "osf\tchanges\t2\n");
+    for stays in ["Inst base-files [11.1+deb11u10] (11.1+deb11u11 Debian:11.11/oldoldstable [amd64])", ""] {
+        let told = preview(stays);
+        assert!(
+            told.starts_with("osf\tproblem\tapt's sources do not lead to Debian 12") && !told.contains("changes"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn an_exclusion_of_several_lines_is_put_aside_and_comes_back_whole() {
+    let root = Root::new();
+    with_packages(&root);
+    let conf = "[main]\nexclude=kernel*\n   mysql*\n\tnginx\nplugins=1\n";
+    root.put("etc/yum.conf", conf);
+    assert_eq!(root.call(&leapp(), "prepare", "engine_install"), "");
+    let aside = "[main]\n#osferry exclude=kernel*\n#osferry    mysql*\n#osferry \tnginx\nplugins=1\n";
+    assert_eq!(root.text("etc/yum.conf"), aside);
+    root.call(&leapp(), "finish", "engine_finish");
+    assert_eq!(root.text("etc/yum.conf"), conf);
+}
+
+#[test]
+fn debians_boot_loader_starts_the_newest_kernel() {
+    let root = Root::new();
+    let debian = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
+    root.put("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-5.10.0-20-amd64 root=/dev/vda1\n");
+    root.program(
+        "dpkg-query",
+        r"printf 'ii  %s 1 amd64\n' linux-image-5.10.0-20-amd64 linux-image-6.1.0-9-amd64 linux-image-6.1.0-18-amd64 linux-image-amd64",
+    );
+    let default = || read_booted(&root.run(&with_job(&debian, |job| job.booted()))).unwrap().kernel_default;
+    assert_eq!(default(), "6.1.0-18-amd64");
+    root.put("etc/default/grub", "GRUB_DEFAULT=0\n");
+    assert_eq!(default(), "6.1.0-18-amd64");
+    // Somebody chose another entry; somebody built a kernel of their own.
+    root.put("etc/default/grub", "GRUB_DEFAULT=saved\n");
+    assert_eq!(default(), "");
+    root.put("etc/default/grub", "");
+    root.put("proc/cmdline", "BOOT_IMAGE=/boot/vmlinuz-6.9.0-mine root=/dev/vda1\n");
+    assert_eq!(default(), "");
+}
+
+#[test]
+fn nothing_below_a_mount_that_stays_is_deleted() {
+    let root = Root::new();
+    with_packages(&root);
+    assert_eq!(root.call(&leapp(), "prepare", "engine_install"), "");
+    root.put("var/lib/leapp/scratch/mounts/data", "theirs");
+    root.put("proc/mounts", "/dev/vda1 / ext4 rw 0 0\n/dev/vdb /var/lib/leapp/scratch/mounts ext4 rw 0 0\n");
+    root.program("umount", "echo busy >&2; exit 32");
+    assert_eq!(root.call(&leapp(), "undo", "engine_undo 2>/dev/null"), "osf\tleft\tmounts below /var/lib/leapp\n");
+    assert_eq!(root.text("var/lib/leapp/scratch/mounts/data"), "theirs");
 }
 
 #[test]
@@ -360,6 +535,77 @@ fn convert2rhel_passes_its_point_of_no_return_by_its_own_word() {
     assert!(no_return && state.contains("convert2rhel ended with 1"), "{state}");
     let (no_return, state) = run("exit 0");
     assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+}
+
+#[test]
+fn what_dnfs_shell_could_not_download_is_asked_for_again_and_never_taken_for_there() {
+    let run = |misses: u32| {
+        let root = Root::new();
+        root.program("rpm", ":");
+        root.program("sleep", ":");
+        // As dnf 4 and its shell say it; the shell ends with 0 all the same.
+        root.program(
+            "dnf",
+            &format!(
+                r#"case "$*" in
+                *--downloadonly*) echo x >>"$R/downloads"
+                    echo "Error: Failed to download metadata for repo 'osferry-plus': Cannot download repomd.xml"
+                    printf 'Ignoring repositories: osferry-plus\nTransaction Summary\n'
+                    [ "$(wc -l <"$R/downloads")" -gt {misses} ] ||
+                        printf 'Error: Error downloading packages:\n  Cannot download acme.rpm: All mirrors were tried\n' ;;
+                *" -C "*) echo "Error: Cache-only enabled but no cache for 'osferry-plus'"; echo x >>"$R/transactions" ;;
+                esac"#
+            ),
+        );
+        let (no_return, state) =
+            root.tool(&hop(Engine::DistroSync, (Family::CentOs, 8), (Family::AlibabaCloudLinux, 3)));
+        (no_return, state, root.text("downloads").lines().count(), root.text("transactions").lines().count())
+    };
+    let (no_return, state, downloads, transactions) = run(3);
+    assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+    assert_eq!((downloads, transactions), (4, 1));
+    let (no_return, state, downloads, transactions) = run(100);
+    assert!(!no_return && state.contains("dnf download ended with 1"), "{state}");
+    assert_eq!((downloads, transactions), (20, 0));
+}
+
+#[test]
+fn apt_waits_for_whoever_holds_its_locks() {
+    let debian = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
+    let run = |misses: u32| {
+        let root = Root::new();
+        root.put("etc/apt/sources.list", "deb http://m/debian bullseye main\n");
+        root.program("sleep", ":");
+        root.program("dpkg", ":");
+        // Every step finds a lock held so often. As apt 2.6 says it of the lists and the archives, whatever
+        // DPkg::Lock::Timeout is; that one is for dpkg's own locks.
+        root.program(
+            "apt-get",
+            &format!(
+                r#"case "$*" in
+                *" check") exit 0 ;;
+                *DPkg::Lock::Timeout=600*" update") step=update ;;
+                *DPkg::Lock::Timeout=600*" -d full-upgrade") step=download ;;
+                *DPkg::Lock::Timeout=600*" upgrade --without-new-pkgs") step=upgrade ;;
+                *DPkg::Lock::Timeout=600*" full-upgrade") step=full-upgrade ;;
+                *) exit 1 ;;
+                esac
+                echo $step >>"$R/steps"
+                if [ "$(grep -c -x $step "$R/steps")" -le {misses} ]; then
+                    echo "E: Could not get lock /var/cache/apt/archives/lock. It is held by process 7 (unattended-upgr)"
+                    exit 100
+                fi
+                [ $step != full-upgrade ] || printf 'ID=debian\nVERSION_ID=12\n' >"$R/etc/os-release""#
+            ),
+        );
+        let (no_return, state) = root.tool(&debian);
+        (no_return, state, root.text("steps"))
+    };
+    let (no_return, state, steps) = run(2);
+    assert!(no_return && state.contains(r#""Progress":100,"ErrorCode":0"#), "{state}");
+    assert_eq!(steps.lines().count(), 12, "{steps}");
+    let (no_return, state, _) = run(100);
+    assert!(!no_return && state.contains("It is held by process 7"), "{state}");
 }
 
 #[test]
@@ -515,8 +761,8 @@ fn what_was_before_is_listed() {
     );
     root.put("etc/passwd", "root:x:0:0::/root:/bin/sh\nntp:x:38:38::/:/sbin/nologin\nshop:x:1001:1001::/:/bin/false\n");
     root.put("etc/group", "wheel:x:10:\nshop:x:1001:\n");
-    let list = |what: &str| root.run(&format!("R=$R ENGINE= DIR=\n{COMMON}{NOTES}\nlist_{what}"));
-    assert_eq!(list("ports"), "80 /usr/sbin/nginx\n", "no connections, no ports by chance");
+    let list = |what: &str| root.run(&format!("R=$R ENGINE= DIR=\n{COMMON}{SERVICES}{MOUNTS}{NOTES}\nlist_{what}"));
+    assert_eq!(list("ports"), "80 - /usr/sbin/nginx\n", "no connections, no ports by chance");
     assert_eq!(list("mounts"), "/\n/data\n/mnt/nas\n");
     assert_eq!(list("users"), "user root:0\nuser shop:1001\ngroup shop:1001\n");
     assert_eq!(list("kernel_arguments"), "quiet\n");

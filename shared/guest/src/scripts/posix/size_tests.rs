@@ -41,7 +41,7 @@ fn changed(root: &Root) {
         ("boot_id", "old\n".to_owned()),
         ("services", many(60, |n| format!("{}.service", long(n)))),
         ("enabled", many(60, |n| format!("{}.service", long(n)))),
-        ("ports", many(80, |n| format!("{n} {}", if n % 2 == 0 { there } else { "/nowhere/program" }))),
+        ("ports", many(80, |n| format!("{n} - {}", if n % 2 == 0 { there } else { "/nowhere/program" }))),
         ("mounts", many(2000, |n| format!("/srv/{}", long(n)))),
         ("users", many(2000, |n| format!("user {}:{n}", long(n)))),
         ("cron", many(2000, |n| format!("{n} /etc/cron.d/{}", long(n)))),
@@ -54,9 +54,8 @@ fn changed(root: &Root) {
     ] {
         root.put(&directory(&format!("before/{name}")), &text);
     }
-    for n in 0..60 {
-        root.put(&format!("etc/systemd/system/{}.service", long(n)), "");
-    }
+    root.program("systemctl", "[ $1 = show ] || exit 0; case \"$*\" in *ActiveState*) ;; *) echo LoadState=loaded; exit ;; esac
+        for unit; do case $unit in *.service) printf 'Id=%s\\nLoadState=loaded\\nActiveState=failed\\n\\n' \"$unit\" ;; esac; done");
 }
 
 fn probes() -> Vec<Probe> {
@@ -116,8 +115,8 @@ fn an_assessment_fits_and_no_fact_is_lost() {
     root.put("etc/redhat-release", "CentOS Linux release 8.5.2111\n");
     root.put("proc/modules", &many(2000, |n| format!("module_{} 1 0 - Live 0x0 (OE)", long(n))));
     root.put("etc/fstab", &many(3000, |n| format!("nas:/{n} /{} nfs {} 0 0", long(n), long(n))));
-    root.put("proc/mounts", &many(3000, |n| format!("nas:/{n} /{} nfs4 rw 0 0", long(n))));
-    root.put("proc/self/mountinfo", &many(3000, |n| format!("{n} 1 253:{n} / /x/{} rw - xfs /dev/vd{n} rw", long(n))));
+    root.put("proc/mounts", &many(3000, |n| format!("nas:/{n} /x/{} nfs4 rw 0 0", long(n))));
+    root.put("proc/self/mountinfo", &many(3000, |n| format!("{n} 1 0:{n} / /x/{} rw - nfs4 nas:/{n} rw", long(n))));
     root.put("etc/hosts.deny", &many(3000, |n| format!("sshd: {}", long(n))));
     root.put("etc/yum.conf", &many(500, |n| format!("exclude={}", long(n))));
     root.put("etc/yum.repos.d/x.repo", &many(500, |n| format!("[{}]\n[{}]", n / 2, n / 2)));

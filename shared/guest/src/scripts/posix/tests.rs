@@ -108,7 +108,7 @@ fn probes_say_what_failed_and_run_nothing_else() {
         Probe::Http("http://x/$(touch /nowhere/owned)".into()),
     ];
     let lines = probe_function(&probes);
-    let script = format!("http_answers() {{ echo \"refused $1\"; return 1; }}\n{lines}probes\n");
+    let script = format!("{HEALTH}http_answers() {{ echo \"refused $1\"; return 1; }}\n{lines}probes\n");
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert_eq!(
         String::from_utf8(output.stdout).unwrap(),
@@ -116,4 +116,13 @@ fn probes_say_what_failed_and_run_nothing_else() {
          GET http://x/$(touch /nowhere/owned): refused http://x/$(touch /nowhere/owned)\n"
     );
     assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn a_probe_that_does_not_end_is_ended() {
+    let lines = probe_function(&[Probe::Command("echo busy; exec 3<&0; sleep 60".into())]);
+    // What the limit is does not matter here.
+    let script = format!("{HEALTH}timeout() {{ shift; command timeout 0.2 \"$@\"; }}\n{lines}probes\n");
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "run echo …: no end within 30 s\n");
 }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
 use migration::path::Hop;
@@ -137,7 +138,7 @@ fn nothing_begins_after_an_undo_however_late_it_comes() {
     assert!(!root.run(&with_job(&leapp(), |job| job.start())).contains("done"), "it counts as failed");
     // A tool that was delivered and had not begun.
     root.put(&directory("tool.sh"), &tool);
-    root.put(&directory("common.sh"), &(with_job(&leapp(), head) + COMMON));
+    root.put(&directory("common.sh"), &(with_job(&leapp(), head) + COMMON + FETCH + PROCESSES));
     root.program("leapp", ": >\"$R/leapp-ran\"");
     root.run(&format!("sh {}", root.path(&directory("tool.sh")).display()));
     assert!(!root.path("leapp-ran").exists() && root.text(&directory("state.json")).is_empty());
@@ -174,6 +175,97 @@ fn a_running_prepare_is_ended_before_it_is_taken_back() {
     // Its yum is gone as well: nobody holds the pipe any more.
     said.read_to_end(&mut Vec::new()).unwrap();
     assert_eq!(root.manifest(), before);
+}
+
+/// A prepared guest whose convert2rhel, asked for its analysis, removes a package as the real one does and does what
+/// `then` says before it puts it back.
+fn analysed(then: &str) -> (Root, Hop, Vec<(std::path::PathBuf, String)>) {
+    let root = Root::new();
+    with_packages(&root);
+    let packages = "bash.x86_64\ncentos-release.x86_64\nsix.x86_64\n";
+    root.put("packages", packages);
+    root.program("yum", r#"printf '%s\n' convert2rhel.noarch >>"$R/packages""#);
+    root.put("etc/pki/rpm-gpg/RPM-GPG-KEY-redhat-release", "key");
+    for folder in ["usr", "boot"] {
+        std::fs::create_dir_all(root.path(folder)).unwrap();
+    }
+    root.put("proc/modules", "");
+    root.put("var/lib/rpm/Packages", "");
+    root.put("proc/meminfo", "MemTotal: 4000000 kB\nMemAvailable: 3000000 kB\n");
+    let before = root.manifest();
+    let convert2rhel = format!(
+        "[ $1 = analyze ] || exit 1\nrpm -e centos-release.x86_64\n{then}\n\
+         echo centos-release.x86_64 >>\"$R/packages\"; sort -o \"$R/packages\" \"$R/packages\""
+    );
+    root.program("convert2rhel", &convert2rhel);
+    let hop = hop(Engine::Convert2Rhel, (Family::CentOs, 7), (Family::Rhel, 7));
+    assert_eq!(prepare(&root, &hop), "osf\tdone\tyes\n");
+    (root, hop, before)
+}
+
+#[test]
+fn an_analysis_outlives_its_command_and_is_waited_for() {
+    // It waits until somebody who waits for it lets it go on.
+    let (root, hop, before) = analysed("echo begun >&3; read -r _ <\"$R/go\"");
+    assert!(Command::new("mkfifo").arg(root.path("go")).status().unwrap().success());
+    root.program("sleep", "case $1 in 1) echo go >\"$R/go\" ;; esac; exec /bin/sleep 0.05");
+    let (mut said, says) = std::io::pipe().unwrap();
+    let path = format!("{}:{}", root.path("bin").display(), std::env::var("PATH").unwrap());
+    let mut running = Command::new("sh")
+        .args(["-c", &format!("exec 3>&1 >/dev/null\n{}", with_job(&hop, |job| job.assess()))])
+        .env("R", root.path(""))
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .stdout(says)
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    said.read_exact(&mut [0; 5]).unwrap();
+    // As Cloud Assistant ends a command: with everything that it has started.
+    let group = format!("-{}", running.id());
+    assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
+    running.wait().unwrap();
+    assert!(!root.text("packages").contains("centos-release"), "it is in the middle of its work");
+    assert_eq!(undo(&root, &hop), [""; 0]);
+    std::fs::remove_file(root.path("go")).unwrap();
+    assert_eq!(root.manifest(), before);
+}
+
+#[test]
+fn what_an_analysis_that_was_cut_off_has_removed_is_told_until_it_is_back() {
+    let (root, hop, _) = analysed("kill -9 $PPID $$");
+    root.program("sleep", "exec /bin/sleep 0.01");
+    let assess = || root.run(&with_job(&hop, |job| job.assess()));
+    assert!(assess().contains("osf\tproblem\tconvert2rhel's analysis was cut off"));
+    root.put("bin/convert2rhel", "#!/bin/sh\n: >\"$R/again\"\n");
+    assert!(assess().contains("removed: centos-release.x86_64"));
+    assert!(!root.path("again").exists(), "it is not asked again on what is left of the system");
+    for _ in 0..2 {
+        assert_eq!(undo(&root, &hop), ["package centos-release.x86_64, which convert2rhel's analysis has removed"]);
+    }
+    root.put("packages", &(root.text("packages") + "centos-release.x86_64\n"));
+    assert_eq!(undo(&root, &hop), [""; 0]);
+}
+
+#[test]
+fn another_process_with_the_tools_number_is_not_the_tool() {
+    let root = Root::new();
+    let alive = || read_look(&root.run(&with_job(&leapp(), |job| job.look(None)))).unwrap().alive;
+    root.put(&directory("before/boot_id"), "a\n");
+    let (pid, since) = (std::process::id(), root.run(&format!("{PROCESSES}since {}", std::process::id())));
+    for (note, is_alive) in [
+        (format!("{pid} {} a\n", since.trim()), true),
+        (format!("{pid} {} z\n", since.trim()), false),
+        (format!("{pid} 1 a\n"), false),
+        (format!("{pid}\n"), true),
+        (String::new(), false),
+    ] {
+        root.put(&directory("pid"), &note);
+        assert_eq!(alive(), is_alive, "{note}");
+    }
+    // Nor is it ended.
+    root.put(&directory("pid"), &format!("{pid} 1 a\n"));
+    assert_eq!(undo(&root, &leapp()), [""; 0]);
 }
 
 #[test]

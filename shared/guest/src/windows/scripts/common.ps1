@@ -116,9 +116,13 @@ function GiveUp($what) {
 }
 
 function ToolAlive {
-    $id = Read "$DIR\pid"
+    $id, $start = (Read "$DIR\pid") -split ' '
     if (-not $id -or (Read "$DIR\before\boot_id") -ne (BootId)) { return $false }
-    [bool](Get-Process -Id $id -ErrorAction SilentlyContinue)
+    # A tool that an older version of this script started is noted by its id alone.
+    try {
+        $process = Get-Process -Id $id
+        -not $start -or [string]$process.StartTime.ToUniversalTime().Ticks -eq $start
+    } catch { $false }
 }
 # 0xC1900101 - 0x4000D: the last that Setup's logs name.
 function SetupCode {

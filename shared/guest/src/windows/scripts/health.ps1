@@ -23,7 +23,21 @@ function CommandSucceeds($line) {
     $start.UseShellExecute = $false
     $start.RedirectStandardOutput = $true
     $process = [Diagnostics.Process]::Start($start)
-    $said = $process.StandardOutput.ReadToEnd()
+    # Reading would wait for its end, however long that takes.
+    $until = (Get-Date).AddSeconds(30)
+    $buffer = New-Object byte[] 4096
+    $said = ''
+    while ($true) {
+        $reading = $process.StandardOutput.BaseStream.BeginRead($buffer, 0, $buffer.Length, $null, $null)
+        $left = [int][Math]::Max(0, ($until - (Get-Date)).TotalMilliseconds)
+        if (-not $reading.AsyncWaitHandle.WaitOne($left, $false)) {
+            [void](& cmd.exe /c "taskkill.exe /f /t /pid $($process.Id) 2>nul")
+            throw 'no end within 30 s'
+        }
+        $count = $process.StandardOutput.BaseStream.EndRead($reading)
+        if ($count -eq 0) { break }
+        if ($said.Length -lt 4096) { $said += $process.StandardOutput.CurrentEncoding.GetString($buffer, 0, $count) }
+    }
     $process.WaitForExit()
     if ($process.ExitCode -ne 0) { throw ('exit code {0} {1}' -f $process.ExitCode, ($said -split '\r?\n')[0]) }
 }
@@ -49,6 +63,6 @@ function LostServices {
     foreach ($name in @(ReadLines "$DIR\before\Services")) {
         if ($now -contains $name) { continue }
         $service = Get-WmiObject Win32_Service -Filter ("Name='{0}'" -f ($name -replace "'", "\'"))
-        if ($service -and $service.State -ne 'Running' -and $service.StartMode -eq 'Auto') { $name }
+        if ($service -and $service.State -ne 'Running' -and $service.StartMode -eq 'Auto' -and -not (StartsLater $name)) { $name }
     }
 }

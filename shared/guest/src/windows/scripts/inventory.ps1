@@ -1,10 +1,14 @@
 # How things are, to be compared before and after.
 
-# Services that run whenever the system does: not those that Windows starts late or on occasion.
+# What Windows starts late or on occasion.
+function StartsLater($name) {
+    $at = 'HKLM:\SYSTEM\CurrentControlSet\Services\' + $name
+    (Test-Path "$at\TriggerInfo") -or (Reg $at 'DelayedAutostart') -eq 1
+}
+# Services that run whenever the system does.
 function Services {
     Get-WmiObject Win32_Service -Filter "State='Running' and StartMode='Auto'" | Where-Object {
-        $at = 'HKLM:\SYSTEM\CurrentControlSet\Services\' + $_.Name
-        $_.Name -notmatch '_[0-9a-f]{4,}$' -and -not (Test-Path "$at\TriggerInfo") -and (Reg $at 'DelayedAutostart') -ne 1
+        $_.Name -notmatch '_[0-9a-f]{4,}$' -and -not (StartsLater $_.Name)
     } | ForEach-Object { $_.Name } | Sort-Object -Unique
 }
 # Ports that are listened on, below those that Windows gives to anybody, with the program. A listener's other end

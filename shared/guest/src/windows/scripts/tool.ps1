@@ -1,7 +1,8 @@
 # Runs Setup to the point where only the reboot is left, and writes down how it went.
 $ErrorActionPreference = 'Stop'
 try { [void](New-Item -ItemType Directory "$DIR\running") } catch { exit 0 }
-[IO.File]::WriteAllText("$DIR\pid", [string]$PID)
+# With its start: another process may have its number later.
+[IO.File]::WriteAllText("$DIR\pid", ('{0} {1}' -f $PID, (Get-Process -Id $PID).StartTime.ToUniversalTime().Ticks))
 # Undo says so first and looks for the tool then.
 if (Test-Path -LiteralPath "$DIR.over") { exit 0 }
 function State($percent, $phase, $code, $message) {

@@ -120,7 +120,7 @@ pub(super) const CHECKS: &[Check] = &[
         "unlisted_mount",
         "guest.unlisted-mounts",
         everywhere,
-        "file systems that are not in /etc/fstab and are gone after the reboot",
+        "file systems that nothing mounts at boot, so that they are gone after the reboot",
         "add them to /etc/fstab, with nofail if they may be missing",
     ),
     check(

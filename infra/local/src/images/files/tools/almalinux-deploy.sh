@@ -4,7 +4,8 @@
 # almalinux-deploy-fails-at (a step or an exit code) and almalinux-deploy-waits-at (a step).
 VERSION=0.1.13
 STATUSES=/var/run/almalinux-deploy-statuses
-RELEASE_URL=${ALMA_RELEASE_URL:-http://mirrors.cloud.aliyuncs.com/almalinux/almalinux-release-latest-8.x86_64.rpm}
+REPO_URL=http://mirrors.cloud.aliyuncs.com/almalinux
+RELEASE_URL=${ALMA_RELEASE_URL:-${REPO_URL}/almalinux-release-latest-8.x86_64.rpm}
 SWITCHES=/etc/osferry-standin
 
 done_message() { printf '\033[0;32m%-70sOK\033[0m\n' "$1"; }
@@ -84,5 +85,6 @@ if [ "$(id -u)" -ne 0 ]; then
     error_message 'Check root privileges' 'Migration tool must be run as root'
     exit 2
 fi
-migrate 2>&1 | tee -a /var/log/almalinux-deploy.log
-exit "${PIPESTATUS[0]}"
+# Nobody waits for this one: the last words may come after the end.
+exec > >(tee -a /var/log/almalinux-deploy.log) 2>&1
+migrate

@@ -11,6 +11,37 @@ def tell(line):
     write(LOGS + '/convert2rhel.log', line + '\n', 'a')
 
 
+# What the analysis has removed and put aside.
+BACKUP = '/var/lib/convert2rhel/backup'
+removed = []
+beyond_return = []
+
+
+def remove_release_packages():
+    task('PRE_PONR_CHANGES', 'Prepare: Backup Repository Files')
+    subprocess.run(['mkdir', '-p', BACKUP], check=True)
+    subprocess.run(['cp', '-a', '/etc/yum.repos.d', BACKUP], check=True)
+    have = set(package[0] for package in installed())
+    names = [name for name in RELEASES if name in have]
+    task('PRE_PONR_CHANGES', 'Prepare: Searching for packages containing .repo files or affecting variables in the .repo files')
+    code, text = output_of(DNF, '-y', '--downloadonly', '--downloaddir=' + BACKUP, 'reinstall', *names)
+    if code != 0:
+        raise Failed("Couldn't download the packages for a backup: %s" % text.strip()[-500:])
+    removed.extend(names)
+    subprocess.run([RPM, '-e', '--nodeps'] + names, check=True)
+    at(TOOL, 'REMOVED')
+
+
+def roll_back():
+    tell('Abnormal exit! Performing rollback ...')
+    if removed:
+        task('ROLLBACK', 'Rollback: Install removed packages')
+        files = [os.path.join(BACKUP, name) for name in os.listdir(BACKUP) if name.endswith('.rpm')]
+        subprocess.run([RPM, '-i', '--force', '--nodeps', '--nosignature'] + files, check=True)
+        subprocess.run(['cp', '-a', BACKUP + '/yum.repos.d', '/etc'], check=True)
+    subprocess.run(['rm', '-rf', '/var/lib/convert2rhel'], check=True)
+
+
 def task(phase, text):
     tell('[%s] TASK - [%s] ****************' % (time.strftime('%Y-%m-%dT%H:%M:%S%z'), text))
     at(TOOL, phase)
@@ -101,6 +132,7 @@ def analyze(system, repos, major):
         result('CUSTOM_REPOSITORIES_ARE_VALID', 'ERROR', 'UNABLE_TO_ACCESS_REPOSITORIES', 'Unable to access repositories',
                'Access could not be made to the custom repositories.', text.strip()[-500:], 'Check the network and the licence.')
         return None
+    remove_release_packages()
     wanted = '/var/cache/convert2rhel/transaction'
     release, text = release_package(folder, major, '/var/cache/convert2rhel/dnf')
     if not release:
@@ -113,19 +145,22 @@ def run(convert, repos):
     system = os_release()
     major = system.get('VERSION_ID', '').split('.')[0]
     options = analyze(system, repos, major)
-    level = report('pre-conversion')
-    if ORDER.index(level) >= ORDER.index('SKIP'):
-        tell('The conversion process is inhibited: the analysis found problems that must be solved first.')
-        return 2
-    if not convert:
-        tell('Analysis: Changes made to the system have been reverted.')
-        return 0
-    task('PRE_PONR_CHANGES', 'Convert: Download packages')
+    inhibited = any(ORDER.index(entry['result']['level']) >= ORDER.index('SKIP') for entry in actions.values())
+    if inhibited or not convert:
+        if convert:
+            tell('The conversion process is inhibited: the analysis found problems that must be solved first.')
+        roll_back()
+        task('ROLLBACK', 'Rollback: Pre-conversion analysis report')
+        report('pre-conversion')
+        return 2 if inhibited else 0
+    report('pre-conversion')
+    task('PRE_PONR_CHANGES', 'Prepare: Validate the yum transaction')
     wanted = '/var/cache/convert2rhel/transaction'
     if dnf(['-y', '--downloadonly'] + options + ['shell', wanted], tell) != 0:
         raise Failed('The packages could not be downloaded.')
     tell('The tool allows rollback of any action until this point.')
     tell('By continuing, all further changes on the system will need to be reverted manually by the user, if necessary.')
+    beyond_return.append(True)
     task('POST_PONR_CHANGES', 'Convert: Replace system packages')
     if dnf(['-y', '-C'] + options + ['shell', wanted], tell) != 0:
         raise Failed('The transaction failed.')
@@ -133,14 +168,14 @@ def run(convert, repos):
     left = sorted(set(package[0] for package in installed() if package[3] == 'CentOS' and package[0] != 'kernel'))
     if left and dnf(['-y'] + options + ['reinstall'] + left, tell) != 0:
         tell('WARNING - some packages of CentOS are left: %s' % ' '.join(left))
-    task('final', 'Final: Update GRUB2 configuration')
+    task('final', 'Convert: Update GRUB2 configuration')
     actions.clear()
     result('UPDATE_GRUB')
     report('post-conversion')
     write('/etc/migration-results', json.dumps({'activities': [{
         'activity': 'conversion', 'success': True, 'source_os': {'id': system.get('ID'), 'version': system.get('VERSION_ID')},
         'target_os': {'id': os_release().get('ID'), 'version': os_release().get('VERSION_ID')}}]}, indent=2) + '\n')
-    subprocess.run(['rm', '-rf', '/var/cache/convert2rhel'])
+    subprocess.run(['rm', '-rf', '/var/cache/convert2rhel', '/var/lib/convert2rhel'])
     tell('Conversion successful!')
     tell('WARNING - In order to boot the RHEL kernel, restart of the system is needed.')
     return 0
@@ -164,7 +199,11 @@ def main():
         return run(convert, repos)
     except Failed as error:
         tell('CRITICAL - %s' % error)
-        tell('Abnormal exit! Performing rollback ...')
+        if beyond_return:
+            tell('The conversion process failed.\n\nThe system is left in an undetermined state that Convert2RHEL cannot fix.')
+        else:
+            roll_back()
+            task('ROLLBACK', 'Rollback: Pre-conversion analysis report')
         return 1
 
 

@@ -24,8 +24,8 @@ def check_questions():
         questions['check_vdo'] = ('Are all VDO devices, if any, successfully converted to LVM management?', 'Confirmation')
     write_answerfile(questions)
     given = answers()
-    open_questions = [name for name in sorted(questions) if given.get(name + '.confirm') != 'True']
-    refused = [name for name in open_questions if given.get(name + '.confirm') == 'False']
+    open_questions = [name for name in sorted(questions) if given.get(name, {}).get('confirm') != 'True']
+    refused = [name for name in open_questions if given.get(name, {}).get('confirm') == 'False']
     for name in refused:
         entry('remove_old_pam_modules_check', 'Upgrade process was interrupted because %s is enabled in PAM configuration and SA user refused to disable it automatically.' % name, 'The dialog was answered with False.', inhibitor=True)
     open_questions = [name for name in open_questions if name not in refused]

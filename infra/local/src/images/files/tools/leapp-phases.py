@@ -29,7 +29,7 @@ def collect_and_check(schema):
     for path in ('/leapp-report.json', '/leapp-report.txt'):
         if os.path.exists(LOGS + path):
             os.remove(LOGS + path)
-    tell('==> Processing phase `configuration_phase`')
+    phase('configuration_phase')
     phase('FactsCollection')
     actor('scan_installed_rpms', 'Provides data about installed RPM Packages.')
     phase('Checks')

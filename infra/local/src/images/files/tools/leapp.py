@@ -24,7 +24,7 @@ def tell(line):
     write('%s/%s' % (LOGS, log_name), '%s %s\n' % (time.strftime('%Y-%m-%d %H:%M:%S'), line), 'a')
 
 
-PERCENT = {'FactsCollection': 5, 'Checks': 15, 'TargetTransactionFactsCollection': 30, 'TargetTransactionCheck': 40, 'Reports': 50,
+PERCENT = {'configuration_phase': 1, 'FactsCollection': 5, 'Checks': 15, 'TargetTransactionFactsCollection': 30, 'TargetTransactionCheck': 40, 'Reports': 50,
            'Download': 55, 'InterimPreparation': 65, 'InitRamStart': 70, 'LateTests': 72, 'Preparation': 74, 'RPMUpgrade': 76,
            'Applications': 92, 'ThirdPartyApplications': 94, 'Finalization': 96, 'FirstBoot': 98}
 
@@ -32,7 +32,9 @@ PERCENT = {'FactsCollection': 5, 'Checks': 15, 'TargetTransactionFactsCollection
 def phase(name):
     global phase_now
     phase_now = name
-    tell('==> Processing phase `%s`' % name)
+    # The one is printed, the other logged.
+    print('==> Processing phase `%s`' % name, flush=True)
+    write('%s/%s' % (LOGS, log_name), '%s.000 INFO     PID: %d leapp.workflow.InplaceUpgrade: Starting phase %s\n' % (time.strftime('%Y-%m-%d %H:%M:%S'), os.getpid(), name), 'a')
     progress(PERCENT[name], name)
     at(TOOL, name)
 
@@ -107,27 +109,51 @@ def run_id():
     return read(WORK + '/run')
 
 
+def ini(path):
+    conf = configparser.ConfigParser()
+    conf.read(path)
+    return conf
+
+
+# A section of the answer file replaces that of the user's choices, also where it holds no answer.
 def answers():
-    given, section = {}, ''
-    for line in (read(LOGS + '/answerfile') + '\n' + read(LOGS + '/answerfile.userchoices')).splitlines():
-        found = re.match(r'\[(.+)\]$', line)
-        section = found.group(1) if found else section
-        found = re.match(r'(\w+) *= *(\w+)$', line)
-        if found:
-            given[section + '.' + found.group(1)] = found.group(2)
-    return given
+    sections = {}
+    for path in (LOGS + '/answerfile.userchoices', LOGS + '/answerfile'):
+        conf = ini(path)
+        sections.update((section, dict(conf.items(section, raw=True))) for section in conf.sections())
+    return sections
 
 
+def update(path, sections, allow_missing):
+    conf = ini(path)
+    ignored = []
+    for section, given in sections.items():
+        if section not in conf.sections() and allow_missing:
+            conf.add_section(section)
+        for key, value in given.items():
+            if section in conf.sections():
+                conf.set(section, key, value)
+            else:
+                ignored.append('%s.%s=%s' % (section, key, value))
+    os.makedirs(LOGS, exist_ok=True)
+    with open(path, 'w') as file:
+        conf.write(file)
+    return ignored
+
+
+# What a run leaves at its end: the questions that it met, and everything that was answered so far.
 def write_answerfile(questions):
     text, given = '', answers()
     for name, (label, reason) in sorted(questions.items()):
         text += '[%s]\n# Title:              None\n# Reason:             %s\n# =================== %s.confirm ==================\n' % (name, reason, name)
         text += '# Label:              %s\n# Type:               bool\n# Default:            None\n# Available choices: True/False\n' % label
-        known = given.get(name + '.confirm')
+        known = given.get(name, {}).get('confirm')
         text += 'confirm = %s\n\n' % known if known else '# Unanswered question. Uncomment the following line with your answer\n# confirm =\n\n'
     replace(LOGS + '/answerfile', text)
+    update(LOGS + '/answerfile.userchoices', given, True)
 
 
+# Knows the answer file only.
 def answer(words):
     sections, add = [], False
     while words:
@@ -141,16 +167,16 @@ def answer(words):
         else:
             print('leapp answer: error: unrecognized arguments: %s' % word, file=sys.stderr)
             return 2
+    conf = ini(LOGS + '/answerfile')
+    given = {section: dict(conf.items(section, raw=True)) for section in conf.sections()}
     for section in sections:
         found = re.match(r'(\w+)\.(\w+)=(\w+)$', section)
         if not found:
-            print('A bad formatted dialog choice: %s' % section, file=sys.stderr)
+            print('A bad formatted section has been passed. Expected format is dialog.option=mychoice', file=sys.stderr)
             return 1
         name, key, value = found.groups()
-        text = read(LOGS + '/answerfile')
-        if '[%s]' % name not in text and not add:
-            print('WARNING: Only sections found in original userfile can be updated, ignoring %s.%s' % (name, key), file=sys.stderr)
-            continue
-        write(LOGS + '/answerfile.userchoices', '[%s]\n%s = %s\n' % (name, key, value), 'a')
-        replace(LOGS + '/answerfile', re.sub(r'(\[%s\]\n(?:.*\n)*?)(?:# )?%s =.*' % (name, key), r'\g<1>%s = %s' % (key, value), text, count=1))
+        given.setdefault(name, {})[key] = value
+    ignored = update(LOGS + '/answerfile', given, add)
+    if ignored:
+        print('WARNING: Only sections found in original userfile can be updated, ignoring %s' % ','.join(ignored), file=sys.stderr)
     return 0

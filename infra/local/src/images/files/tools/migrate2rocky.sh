@@ -5,6 +5,12 @@
 SWITCHES=/etc/osferry-standin
 LOG=/var/log/migrate2rocky.log
 CONVERT=/root/convert
+ARCH=$(arch)
+SUPPORTED_MAJOR=8
+declare -A repo_urls
+repo_urls=(
+    [rockybaseos]="http://mirrors.cloud.aliyuncs.com/rockylinux/${SUPPORTED_MAJOR}/BaseOS/$ARCH/os/"
+)
 
 usage() {
     echo "Usage: ${0##*/} [OPTIONS]"
@@ -45,7 +51,7 @@ needs() {
 write_lists() { rpm -qa --qf '%{NAME}|%{VERSION}|%{RELEASE}|%{INSTALLTIME}|%{VENDOR}|%{ARCH}\n' | sort >"$CONVERT/$HOSTNAME-rpms-list-$1.log"; }
 repos() {
     mkdir -p $CONVERT/repos
-    printf '[rocky-baseos]\nname=Rocky Linux 8 - BaseOS\nbaseurl=http://mirrors.cloud.aliyuncs.com/rockylinux/8/BaseOS/$basearch/os/\nenabled=1\ngpgcheck=0\n' >$CONVERT/repos/rocky.repo
+    printf '[rocky-baseos]\nname=Rocky Linux 8 - BaseOS\nbaseurl=%s\nenabled=1\ngpgcheck=0\n' "${repo_urls[rockybaseos]}" >$CONVERT/repos/rocky.repo
 }
 swap() {
     remove=

@@ -2,6 +2,7 @@
 # A stand-in: it prints what the tool prints and leaves the files that the tool leaves, and it really changes
 # the packages, with dnf. Tests make it fail or wait: /etc/osferry-standin/TOOL-fails-at holds a phase or an
 # exit code, TOOL-waits-at a phase (until the file is gone).
+import configparser
 import json
 import os
 import re

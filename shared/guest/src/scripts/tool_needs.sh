@@ -15,3 +15,9 @@ check_for_tool() {
     sed -n 's/^\([0-9.]*\).*/\1/p' "$R/usr/local/psa/version" | head -n 1 | awk -F . '
         $1 < 18 || $1 == 18 && $2 == 0 && $3 < 35 { print "panel Plesk " $0 }'
 }
+# URL...: what the tool will ask for after its point of no return is asked for before.
+check_reach() {
+    for url; do
+        fetch 3 curl -fsSL -m 30 -o /dev/null "$url" || say unreachable "$url: $(tail -n 1 "$WORK/out" | cut -c 1-200)"
+    done
+}
