@@ -445,7 +445,7 @@ fn sources_that_do_not_lead_to_the_next_release_are_no_plan() {
     let hop = hop(Engine::AptFullUpgrade, (Family::Debian, 11), (Family::Debian, 12));
     let preview = |base_files: &str| {
         let root = Root::new();
-        root.put("/etc/apt/sources.list", "deb http://deb.debian.org/debian bullseye main\n");
+        root.put("etc/apt/sources.list", "deb http://deb.debian.org/debian bullseye main\n");
         root.program("apt-cache", ":");
         root.program(
             "apt-get",
