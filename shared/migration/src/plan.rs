@@ -180,6 +180,7 @@ mod tests {
             crate::path::route(&System::of(debian(11)), Some(&debian(13)), &crate::path::Grants::default()).unwrap();
         let mut record = Record::new(MigrationId::from_bytes([1; 10]), "i-1".into(), Policy::default(), hops, 0);
         record.findings = vec![Finding::block("a", "f", "r").mended_by(Remediation::RemoveI686)];
+        record.policy.remediate = vec![Remediation::RemoveI686];
         assert_eq!(awaited(&record), None);
         (record.awaiting, record.hop) = (Some("abc".into()), 1);
         let hop = json!({ "from": "Debian 12", "to": "Debian 13", "engine": "apt-full-upgrade" });

@@ -82,7 +82,7 @@ fn few_may_do_what_destroys() {
         ("ecs:DeleteInstance", "instance/i-1", &["osferry-cleanup"]),
         ("ecs:DeleteDisk", "disk/d-1", &["osferry-cleanup"]),
         ("ecs:DeleteImage", "image/m-1", &["osferry-cleanup"]),
-        ("ecs:DeleteSnapshot", "snapshot/s-1", &["osferry-cleanup", "osferry-detect"]),
+        ("ecs:DeleteSnapshot", "snapshot/s-1", &["osferry-cleanup", "osferry-detect", "osferry-rollback"]),
         ("ots:DeleteRow", "instance/ferry/table/migrations", &[]),
         ("ots:DeleteRow", "instance/ferry/table/history", &[]),
         ("ots:DeleteTable", "instance/ferry/table/migrations", &[]),

@@ -11,7 +11,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
-use tokio::sync::{Mutex, SemaphorePermit};
+use tokio::sync::{Mutex, MutexGuard, SemaphorePermit};
 use tower::Service;
 use tracing::{Instrument, Span};
 
@@ -118,7 +118,7 @@ where
 {
     let (outcome, answer) = {
         let _place = shared.place().await;
-        let mut handlers = handlers.lock().await;
+        let mut handlers = turn(handlers).await;
         // Handlers at work are bounded as well: the next one may be read.
         drop(large);
         if let Err(error) = guarded(|| poll_fn(|cx| handlers.events.poll_ready(cx))).await? {
@@ -152,6 +152,14 @@ where
     Ok(Response::from_parts(parts, Body::from(whole.to_bytes())))
 }
 
+/// Waits for one's turn, without a queue where nobody else is there.
+async fn turn<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    match held.try_lock() {
+        Ok(held) => held,
+        Err(_) => held.lock().await,
+    }
+}
+
 fn unanswered() -> Diagnostic {
     Diagnostic::new("RuntimeStopped", "the invocation was dropped before it was answered")
 }
@@ -181,7 +189,7 @@ async fn http<S, H: Mount>(shared: &Shared, handlers: &Mutex<Handlers<S, H>>, re
     let request_id = context.map(|context| context.request_id.clone()).unwrap_or_default();
     let span = context.map_or_else(Span::none, request_span);
     let _place = shared.place().await;
-    let mut handlers = handlers.lock().await;
+    let mut handlers = turn(handlers).await;
     if let Err(error) = guarded(|| poll_fn(|cx| handlers.http.poll_ready(cx))).await? {
         return Err(shared.unready(error));
     }
@@ -197,7 +205,7 @@ async fn hook(log: &Log, what: &str, hook: Option<&Mutex<Hook>>, context: Contex
     log.start(&format!("{what} Start"), &request_id);
     let mut outcome = Ok(());
     if let Some(hook) = hook {
-        let mut hook = hook.lock().await;
+        let mut hook = turn(hook).await;
         outcome = guarded(|| hook(context)).await.flatten();
     }
     #[cfg(feature = "graceful-shutdown")]

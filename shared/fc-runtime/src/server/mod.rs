@@ -66,8 +66,11 @@ impl Shared {
     /// Waits until one more handler may work.
     async fn place(&self) -> Option<SemaphorePermit<'_>> {
         match &self.places {
-            // It is never closed.
-            Some(places) => places.acquire().await.ok(),
+            // Mostly there is one, and nobody has to be put into a queue. It is never closed.
+            Some(places) => match places.try_acquire() {
+                Ok(place) => Some(place),
+                Err(_) => places.acquire().await.ok(),
+            },
             None => None,
         }
     }
