@@ -9,7 +9,7 @@ use crate::plan;
 use crate::policy::Mode;
 use crate::record::{
     Cause, CommandRef, DISKS_BACK, DiskSnapshot, DrillClone, DrillReport, Evidence, Exhibit, Memo, Millis, Outcome,
-    RESET_BEGUN, Record, Stage, State, Step, TOOL_SENT, TOOL_STARTED, Timing, UNDONE,
+    RESET_BEGUN, Record, Stage, State, Step, TOOL_STARTED, Timing, UNDONE,
 };
 
 /// Total: every state answers every event. An event that does not belong to the record's stage (late,
@@ -354,7 +354,7 @@ impl Next {
         let cloned = self.record.clone.is_some();
         self.record.disks_back |= stage == Stage::Rollback && self.record.memo.marks.contains_key(DISKS_BACK);
         self.record.reset_begun |= stage == Stage::Rollback && self.record.memo.marks.contains_key(RESET_BEGUN);
-        let sent = self.record.memo.marks.contains_key(TOOL_SENT);
+        let sent = self.record.memo.tool_may_run();
         match stage {
             // No tool can be at work, whatever the guest's silence looks like: nothing has to go back.
             Stage::Migrate if !sent && !cloned && !gone => {

@@ -232,6 +232,16 @@ pub struct Memo {
     pub longer: Millis,
 }
 
+impl Memo {
+    /// Whether a migrate stage's tool may be under way. Its start counts too, and the word that it was started: a
+    /// version before did not store the mark.
+    pub fn tool_may_run(&self) -> bool {
+        self.marks.contains_key(TOOL_SENT)
+            || self.marks.contains_key(TOOL_STARTED)
+            || self.commands.keys().any(|name| name.starts_with("start-"))
+    }
+}
+
 /// One line of history.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {

@@ -230,6 +230,9 @@ fn a_tool_that_was_never_sent_takes_nothing_back() {
     record.memo.marks.insert(migration::TOOL_STARTED.into(), 2);
     let started = decide(&record, silent(), record.deadline().unwrap()).record;
     assert_eq!((started.state, started.tool_started), (State::In(Stage::Rollback), true));
+    record.memo.marks.remove(migration::TOOL_SENT);
+    let before = decide(&record, silent(), record.deadline().unwrap()).record;
+    assert_eq!(before.state, State::In(Stage::Rollback), "as a version before stored it");
     record.memo.marks.clear();
     let never = decide(&record, silent(), record.deadline().unwrap()).record;
     assert_eq!((never.state, never.ending, never.touched), (State::In(Stage::Cleanup), Some(Outcome::Failed), false));
