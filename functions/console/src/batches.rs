@@ -7,11 +7,11 @@ use migration::{Millis, Outcome, Record, State, Wish};
 use serde_json::{Value, json};
 use stage::bus::Bus;
 use stage::cloud::Cloud;
+use stage::lanes::side_by_side;
 use stage::records::{Member, Records};
 
 use crate::Console;
 use crate::answer::{Refusal, reply};
-use crate::lanes::side_by_side;
 use crate::wishes::{Granted, came_since, in_vain};
 
 /// With less than this left of the invocation no further one is begun, milliseconds: two calls that get no answer.

@@ -9,7 +9,6 @@ mod batches;
 mod eta;
 mod filter;
 mod instances;
-mod lanes;
 mod migrations;
 mod open;
 mod view;

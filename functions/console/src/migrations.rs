@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use stage::StageError;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
+use stage::lanes::side_by_side;
 use stage::records::Records;
 
 use crate::Console;
@@ -15,7 +16,6 @@ use crate::answer::{Refusal, reply};
 use crate::eta::etas;
 use crate::filter::Filter;
 use crate::id_of;
-use crate::lanes::side_by_side;
 use crate::open::batch_id;
 use crate::view::{shown, summary, time};
 

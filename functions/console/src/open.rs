@@ -12,13 +12,13 @@ use serde_json::{Map, Value, json};
 use stage::StageError;
 use stage::bus::Bus;
 use stage::cloud::Cloud;
+use stage::lanes::side_by_side;
 use stage::open::{Opened, open};
 use stage::records::Records;
 
 use crate::Console;
 use crate::answer::{Refusal, reply};
 use crate::instances::{check_ids, known, os_of};
-use crate::lanes::side_by_side;
 
 /// Body of POST /migrations.
 #[derive(Deserialize)]

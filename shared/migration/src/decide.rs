@@ -135,14 +135,13 @@ impl Next {
 
     /// Before a clone exists a drill changes nothing: what would have to be prepared is prepared on the clone.
     fn assessed(&mut self, findings: Vec<Finding>) {
-        let may = |remediation: Remediation| {
-            self.record.policy.remediate.contains(&remediation) && !self.record.remediated.contains(&remediation)
-        };
-        let mendable = findings.iter().filter(|f| f.blocks()).all(|f| f.remediation.is_some_and(may));
         let blocking = blocking(&findings);
         let before_clone = self.record.drilling() && self.record.clone.is_none();
         let prepares = self.record.current_hop().is_some_and(|hop| hop.engine.prepares());
         self.note_checks(&blocking, findings);
+        let wanted = plan::wanted(&self.record);
+        let mut blocks = self.record.findings.iter().filter(|f| f.blocks());
+        let mendable = blocks.all(|f| f.remediation.is_some_and(|one| wanted.contains(&one)));
         let digest = plan::digest(&self.record);
         let risky = plan::risks(&self.record).next().is_some() || !plan::mends(&self.record).is_empty();
         let known = self.record.acknowledged.iter().any(|known| known.digest == digest);
@@ -288,12 +287,16 @@ impl Next {
 
     /// How a migration ends whose old system runs.
     fn back(&self) -> Outcome {
-        let cancelled = self.record.cause.as_ref().is_some_and(|cause| cause.code == Code::Cancelled);
-        match (cancelled, self.record.disks_back) {
+        match (self.cancelled(), self.record.disks_back) {
             (true, _) => Outcome::Cancelled,
             (false, false) if self.record.hop == 0 => Outcome::Failed,
             (false, _) => Outcome::RolledBack,
         }
+    }
+
+    /// Whether a person's word is why it ends.
+    fn cancelled(&self) -> bool {
+        self.record.cause.as_ref().is_some_and(|cause| cause.code == Code::Cancelled)
     }
 
     fn cleaned(&mut self) {
@@ -359,8 +362,7 @@ impl Next {
             // No tool can be at work, whatever the guest's silence looks like: nothing has to go back.
             Stage::Migrate if !sent && !cloned && !gone => {
                 self.record.touched = false;
-                let cancelled = self.record.cause.as_ref().is_some_and(|cause| cause.code == Code::Cancelled);
-                let outcome = if cancelled { Outcome::Cancelled } else { Outcome::Failed };
+                let outcome = if self.cancelled() { Outcome::Cancelled } else { Outcome::Failed };
                 self.clean_up(outcome, "the tool was never started");
             }
             // Something of ours is left in the guest, or in the account: a person must look.

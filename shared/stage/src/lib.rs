@@ -10,6 +10,7 @@ pub mod cloud;
 mod fault;
 mod handler;
 mod harness;
+pub mod lanes;
 pub mod media;
 pub mod open;
 pub mod records;

@@ -13,6 +13,7 @@ use openapi::ecs::{
 
 use crate::cloud::Cloud;
 use crate::fault::{Fault, SNAPSHOTS_CLOSED};
+use crate::lanes::side_by_side;
 use crate::release::{OS_TAG, OWNER_TAG};
 use crate::settings::Options;
 
@@ -50,16 +51,8 @@ pub async fn survey<C: Cloud>(cloud: &C, ids: &[String], options: &Options) -> R
         });
         (id.to_owned(), seen.map_err(|error| error.to_string()))
     };
-    // Lanes side by side, each of them one instance after the other: no more calls at a time than ECS likes.
-    let lane = async |number: usize| {
-        let mut lane = Vec::new();
-        for instance in instances.iter().skip(number).step_by(LANES) {
-            lane.push(look(instance).await);
-        }
-        lane
-    };
-    let (a, b, c, d, e, f, g, h) = tokio::join!(lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7));
-    let mut survey: Survey = [a, b, c, d, e, f, g, h].into_iter().flatten().collect();
+    let seen = side_by_side(instances.len(), async |index| look(&instances[index]).await).await;
+    let mut survey: Survey = seen.into_iter().collect();
     for id in ids {
         survey.entry(id.clone()).or_insert_with(|| {
             Err(format!("instance {id} is not listed in this region: it does not exist, or ecs:DescribeInstances is not permitted on it"))
@@ -67,8 +60,6 @@ pub async fn survey<C: Cloud>(cloud: &C, ids: &[String], options: &Options) -> R
     }
     Ok(survey)
 }
-
-const LANES: usize = 8;
 
 /// Whether a migration has attached the disk: it goes without a trace.
 fn brought_in(disk: &Disk) -> bool {
