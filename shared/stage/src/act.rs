@@ -7,7 +7,6 @@ use migration::{
 };
 use openapi::ApiError;
 use openapi::ecs::{CommandType, Instance, InvocationResult, RunCommand};
-use openapi::error::ErrorKind;
 use sha2::{Digest, Sha256};
 
 use crate::cloud::Cloud;
@@ -342,7 +341,7 @@ impl<'a, C: Cloud> Job<'a, C> {
                 Ok(id)
             }
             Err(error) => {
-                if matches!(error.kind, ErrorKind::Service { http_status, .. } if http_status < 500) {
+                if error.is_refusal() {
                     self.made.truncate(at);
                 }
                 Err(error.into())
@@ -407,8 +406,8 @@ fn ran_to_its_end(error_code: &str) -> bool {
     matches!(error_code, "" | "ExitCodeNonzero")
 }
 
-/// Whether Cloud Assistant says that the command never came to the guest. Source: as above; `Aborted`, `Invalid` and
-/// `Error` are commands that could not be sent.
+/// Whether Cloud Assistant says that the command never came to the guest. Source: as above; `Aborted` and `Invalid` are
+/// commands that could not be sent.
 fn never_came(status: &str, error_code: &str) -> bool {
     matches!(status, "Aborted" | "Invalid")
         || matches!(
